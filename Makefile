@@ -1,0 +1,53 @@
+# make demo: sets up, then runs the default study from raw log to comparison table.
+# make test: sets up, then checks style and runs all tests that this machine can run.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STUDY := results/studies/default
+# Jobs call plain `python`: it has to be the one of the environment.
+RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
+
+.PHONY: demo test lint format lock docs clean
+
+$(VENV)/.ready: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "LogAssay needs Python 3.11 or newer; set PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -r requirements.lock
+	touch $@
+
+demo: $(VENV)/.ready
+	$(RUN) snakemake --cores all
+	@$(RUN) python scripts/show_comparison.py --comparison $(STUDY)/comparison.parquet --table $(STUDY)/comparison.md
+
+test: lint
+	$(RUN) python -m pytest tests -n 2 --dist loadgroup
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy scripts
+	$(RUN) snakemake --lint
+
+format: $(VENV)/.ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+# The option reference in config/README.md, generated from the schema.
+docs: $(VENV)/.ready
+	$(RUN) python scripts/describe_options.py --schema workflow/schemas/config.schema.yaml --readme config/README.md
+
+# After a change of a version in pyproject.toml: resolve everything anew in a fresh environment.
+lock:
+	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/pip install --quiet $$($(PYTHON) -c 'import tomllib; \
+		p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+		print(*p["dependencies"], *p["optional-dependencies"]["dev"])')
+	{ grep "^#" requirements.lock; $(VENV)-lock/bin/pip freeze | sed "s/+cpu//"; } > requirements.lock.new
+	mv requirements.lock.new requirements.lock
+	rm -rf $(VENV)-lock
+
+clean:
+	rm -rf results .snakemake
