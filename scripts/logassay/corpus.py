@@ -1,0 +1,126 @@
+"""Event sequences as flat arrays: the form in which models and baselines see the data."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from logassay.errors import UserError
+from logassay.files import read_parquet
+
+PAD = 0
+"""Event id of padding."""
+UNK = 1
+"""Event id of every message whose template the training split does not have."""
+FIRST_EVENT = 2
+"""Smallest event id of a template."""
+
+NORMAL, ANOMALOUS, UNLABELLED = 0, 1, -1
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Sequences of event ids, laid end to end.
+
+    Attributes
+    ----------
+    events : int32 array, shape (total events,)
+        Event ids of all sequences, one after the other.
+    offsets : int64 array, shape (sequences + 1,)
+        Sequence `i` is `events[offsets[i]:offsets[i + 1]]`.
+    labels : int8 array, shape (sequences,)
+        0 normal, 1 anomalous, -1 unlabelled.
+    gaps : float32 array, shape (total events,)
+        Seconds since the sequence's previous event; 0 for its first.
+    """
+
+    events: npt.NDArray[np.int32]
+    offsets: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int8]
+    gaps: npt.NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, index: int) -> npt.NDArray[np.int32]:
+        return self.events[self.offsets[index] : self.offsets[index + 1]]
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Number of events of each sequence."""
+        return np.diff(self.offsets)
+
+    def take(self, rows: npt.ArrayLike) -> "Corpus":
+        """Return the sequences at `rows` (integer positions or a boolean mask), in that order."""
+        rows = np.asarray(rows)
+        if rows.dtype == bool:
+            rows = np.flatnonzero(rows)
+        lengths = self.lengths[rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        # Position of every wanted event: its sequence's old start, plus its place inside the sequence.
+        places = np.repeat(self.offsets[rows] - offsets[:-1], lengths) + np.arange(offsets[-1])
+        return Corpus(self.events[places], offsets, self.labels[rows], self.gaps[places])
+
+    def not_anomalous(self) -> "Corpus":
+        """Return the sequences an unsupervised model may train on: all that are not labelled anomalous."""
+        return self.take(self.labels != ANOMALOUS)
+
+    def distinct(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Find equal event sequences.
+
+        Returns
+        -------
+        first : int64 array, shape (distinct sequences,)
+            Row of the first occurrence of each distinct sequence, ascending.
+        inverse : int64 array, shape (sequences,)
+            Position in `first` of the sequence that each row equals.
+        """
+        seen: dict[bytes, int] = {}
+        inverse = np.empty(len(self), dtype=np.int64)
+        first: list[int] = []
+        for row in range(len(self)):
+            key = self[row].tobytes()
+            place = seen.setdefault(key, len(first))
+            if place == len(first):
+                first.append(row)
+            inverse[row] = place
+        return np.asarray(first, dtype=np.int64), inverse
+
+
+def from_lists(sequences: "list[list[int]] | list[npt.NDArray[np.int32]]", labels: "list[int] | None" = None) -> Corpus:
+    """Build a corpus from Python lists of event ids (gaps are 0; labels default to normal)."""
+    lengths = [len(sequence) for sequence in sequences]
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    flat = [np.asarray(sequence, dtype=np.int32) for sequence in sequences]
+    events = np.concatenate(flat) if flat else np.empty(0, dtype=np.int32)
+    given = np.zeros(len(sequences), dtype=np.int8) if labels is None else np.asarray(labels, dtype=np.int8)
+    return Corpus(events.astype(np.int32), offsets, given, np.zeros(len(events), dtype=np.float32))
+
+
+def read_corpus(path: Path, rows: int | None = None) -> Corpus:
+    """Read `train.parquet`, `validation.parquet` or `test.parquet`, or the first `rows` sequences of it.
+
+    The parts are stored in sampling order, so that the first n rows are the nested sample of size n.
+
+    Raises
+    ------
+    UserError
+        If the file is damaged or holds fewer than `rows` sequences.
+    """
+    import polars as pl
+
+    frame = read_parquet(path, ["label", "events", "gaps"])
+    if rows is not None:
+        if rows > frame.height:
+            raise UserError(
+                f"{path} holds {frame.height} sequences but {rows} were asked for; "
+                f"lower the sample size to {frame.height} or use more data."
+            )
+        frame = frame.head(rows)
+    lengths = frame["events"].list.len().to_numpy()
+    offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
+    labels = frame["label"].cast(pl.Int8).fill_null(UNLABELLED).to_numpy()
+    events = frame["events"].explode(empty_as_null=False).cast(pl.Int32).to_numpy()
+    gaps = frame["gaps"].explode(empty_as_null=False).cast(pl.Float32).to_numpy()
+    return Corpus(events, offsets, labels.astype(np.int8), gaps)

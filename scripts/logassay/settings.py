@@ -1,0 +1,130 @@
+"""Checking a configuration against the closed schema, filling in defaults, and saying what is wrong in one sentence."""
+
+import difflib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import extend
+
+from logassay.errors import UserError
+
+
+MODELS = Path(__file__).parent / "models"
+
+
+def _with_defaults(validator_class: Any) -> Any:
+    """Return a validator class that writes the schema's defaults into what it checks.
+
+    The pattern is that of the jsonschema documentation's frequently asked questions.
+    """
+    check_properties = validator_class.VALIDATORS["properties"]
+
+    def properties(validator: Any, described: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+        if isinstance(instance, dict):
+            for key, subschema in described.items():
+                if "default" in subschema and key not in instance:
+                    default = subschema["default"]
+                    instance[key] = default.copy() if isinstance(default, dict | list) else default
+        yield from check_properties(validator, described, instance, schema)
+
+    return extend(validator_class, {"properties": properties})
+
+
+_Validator = _with_defaults(Draft202012Validator)
+
+
+def validate(config: dict[str, Any], schema: dict[str, Any]) -> None:
+    """Fill in the schema's defaults and check the whole configuration, in place.
+
+    Raises
+    ------
+    UserError
+        For the first thing that is wrong: its key, what is wrong with it, and what would be right.
+    """
+    errors = sorted(_Validator(schema).iter_errors(config), key=lambda error: (len(error.absolute_path), str(error)))
+    if errors:
+        raise UserError(_sentence(errors[0]))
+    _check_names(config)
+    _check_sources(config)
+    _check_groupings(config)
+
+
+def _sentence(error: Any) -> str:
+    key = ".".join(str(part) for part in error.absolute_path)
+    if error.validator == "additionalProperties":
+        known = list(error.schema.get("properties", {}))
+        unknown = next(name for name in error.instance if name not in known)
+        return f"Unknown key '{f'{key}.' if key else ''}{unknown}' in the configuration; {_suggest(unknown, known)}"
+    if error.validator == "required":
+        missing = next(name for name in error.validator_value if name not in error.instance)
+        return f"The configuration lacks '{f'{key}.' if key else ''}{missing}'; add it (config/README.md describes it)."
+    if error.validator == "oneOf":
+        return f"'{key}' must have exactly one of: file; url with sha256; simulate."
+    return f"'{key}' in the configuration is wrong: {error.message}; config/README.md says what it may be."
+
+
+def _suggest(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean '{close[0]}'?" if close else f"known are: {', '.join(known)}."
+
+
+def _check_names(config: dict[str, Any]) -> None:
+    """Check that everything that is chosen by name is defined."""
+    study = config["study"]
+    for chosen in ("datasets", "groupings", "splits", "models"):
+        for name in study[chosen]:
+            if name not in config[chosen]:
+                raise UserError(
+                    f"study.{chosen} names '{name}', which is not defined under '{chosen}'; "
+                    f"{_suggest(name, config[chosen])}"
+                )
+    for name in study["models"]:
+        module = config["models"][name]["module"].replace("-", "_")
+        if not (MODELS / f"{module}.py").is_file():
+            known = sorted(path.stem for path in MODELS.glob("*.py") if not path.stem.startswith("_"))
+            raise UserError(
+                f"models.{name}.module names '{module}', but there is no scripts/logassay/models/{module}.py; "
+                f"{_suggest(module, known)}"
+            )
+    for name in study["datasets"]:
+        wanted = config["datasets"][name]["format"]
+        if wanted not in config["formats"]:
+            raise UserError(
+                f"datasets.{name}.format names '{wanted}', which is not defined under 'formats'; "
+                f"{_suggest(wanted, config['formats'])}"
+            )
+
+
+def _check_sources(config: dict[str, Any]) -> None:
+    """Check that the files of the chosen datasets exist."""
+    for name in config["study"]["datasets"]:
+        dataset = config["datasets"][name]
+        files = {"source.file": dataset["source"].get("file")}
+        if dataset["labels"]:
+            files |= {"labels.file": dataset["labels"]["file"], "labels.kinds": dataset["labels"]["kinds"]}
+        for key, path in files.items():
+            if path is not None and not Path(path).is_file():
+                raise UserError(f"datasets.{name}.{key}: there is no file '{path}'; correct the path.")
+        if dataset["labels"] and "simulate" in dataset["source"]:
+            raise UserError(f"datasets.{name}.labels: a simulated log brings its own labels; remove this key.")
+        labelled = dataset["labels"] or "simulate" in dataset["source"] or config["formats"][dataset["format"]]["alert"]
+        if "labelled" in config["study"]["protocols"] and not labelled:
+            raise UserError(
+                f"study.protocols asks for 'labelled', but dataset '{name}' has no labels; "
+                f"name a file in datasets.{name}.labels, or set study.protocols to [pseudo]."
+            )
+
+
+def _check_groupings(config: dict[str, Any]) -> None:
+    """Check that windows have an extent, and fill in their stride."""
+    for name in config["study"]["groupings"]:
+        grouping = config["groupings"][name]
+        if grouping["by"] == "session":
+            continue
+        if grouping["length"] is None:
+            raise UserError(f"groupings.{name}.length is missing; give the extent of a window in lines or seconds.")
+        grouping["stride"] = grouping["stride"] or grouping["length"]
+        if grouping["by"] == "window" and any(grouping[key] % 1 for key in ("length", "stride")):
+            raise UserError(f"groupings.{name}: length and stride of a window count lines; give whole numbers.")

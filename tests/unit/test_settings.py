@@ -1,0 +1,119 @@
+"""The closed configuration schema and what it says to people."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from logassay.errors import UserError
+from logassay.settings import validate
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+
+
+def config(**changes: Any) -> dict[str, Any]:
+    """A small complete configuration; `changes` are made at dotted keys, with double underscores for the dots."""
+    result: dict[str, Any] = {
+        "study": {"name": "x", "datasets": ["d"], "models": ["m"]},
+        "groupings": {"session": {"by": "session"}},
+        "splits": {"chronological": {"order": "chronological"}},
+        "formats": {"f": {"header": "(?P<content>.*)"}},
+        "datasets": {"d": {"format": "f", "source": {"simulate": {}}}},
+        "models": {"m": {"module": "deeplog"}},
+    }
+    for key, value in changes.items():
+        *path, last = key.split("__")
+        place = result
+        for step in path:
+            place = place.setdefault(step, {})
+        place[last] = value
+    return result
+
+
+def test_the_schema_is_itself_valid_and_every_option_is_described() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+    def options(schema: dict[str, Any], path: str) -> None:
+        named = schema.get("additionalProperties")
+        assert named is not None or "properties" not in schema, f"{path} is open"
+        children = schema.get("properties", {}) | ({"<name>": named} if isinstance(named, dict) else {})
+        for name, option in children.items():
+            assert option.get("description", "").endswith("."), f"{path}.{name} has no description"
+            known = {
+                "type",
+                "description",
+                "default",
+                "enum",
+                "items",
+                "properties",
+                "additionalProperties",
+                "required",
+            }
+            known |= {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "pattern", "oneOf"}
+            known |= {"required", "minItems", "uniqueItems", "minProperties", "maxProperties"}
+            assert set(option) <= known, f"{path}.{name} has stray keys {set(option) - known}"
+            options(option, f"{path}.{name}")
+            options(option.get("items", {}), f"{path}.{name}[]")
+
+    options(SCHEMA, "")
+
+
+def test_defaults_are_filled_in_at_every_depth() -> None:
+    filled = config()
+    validate(filled, SCHEMA)
+    assert filled["study"]["epochs"] == 3
+    assert filled["evaluation"]["threshold"]["strategy"] == "quantile"
+    assert filled["splits"]["chronological"]["train"] == 0.5
+    assert filled["datasets"]["d"]["source"]["simulate"]["sessions"] == 8000
+    assert filled["models"]["m"]["epochs"] is None
+
+
+def test_defaults_are_copies() -> None:
+    first, second = config(), config()
+    validate(first, SCHEMA)
+    first["study"]["seeds"].append(99)
+    validate(second, SCHEMA)
+    assert second["study"]["seeds"] == [1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"study__epohcs": 4}, "Unknown key 'study.epohcs' in the configuration; did you mean 'epochs'?"),
+        ({"epohcs": 4}, "Unknown key 'epohcs' in the configuration; known are: study, evaluation"),
+        ({"study__epochs": 0}, "'study.epochs' in the configuration is wrong: 0 is less than the minimum of 1"),
+        ({"study__epochs": "3"}, "'study.epochs' in the configuration is wrong: '3' is not of type 'integer'"),
+        ({"study__anomaly_ratios": [0.00005]}, "'study.anomaly_ratios.0' in the configuration is wrong"),
+        ({"study__models": ["deeplgo"]}, "study.models names 'deeplgo', which is not defined under 'models'"),
+        ({"datasets__d__format": "g"}, "datasets.d.format names 'g', which is not defined under 'formats'"),
+        ({"datasets__d__source": {"file": "no/such.log"}}, "datasets.d.source.file: there is no file 'no/such.log'"),
+        ({"datasets__d__source": {"url": "http://x"}}, "'datasets.d.source' must have exactly one of"),
+        ({"datasets__d__labels": {"file": __file__}}, "datasets.d.labels: a simulated log brings its own labels"),
+        ({"study__groupings": ["w"], "groupings__w": {"by": "window"}}, "groupings.w.length is missing"),
+        ({"study__groupings": ["w"], "groupings__w": {"by": "window", "length": 2.5}}, "give whole numbers"),
+        (
+            {"datasets__d__source": {"file": __file__}},
+            "study.protocols asks for 'labelled', but dataset 'd' has no labels",
+        ),
+    ],
+)
+def test_mistakes_are_told_in_one_sentence(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        validate(config(**changes), SCHEMA)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_study_without_a_name_is_told() -> None:
+    broken = config()
+    del broken["study"]["name"]
+    with pytest.raises(UserError, match=r"lacks 'study.name'"):
+        validate(broken, SCHEMA)
+
+
+def test_a_window_strides_by_its_length_unless_told() -> None:
+    filled = config(study__groupings=["w"], groupings__w={"by": "window", "length": 10})
+    validate(filled, SCHEMA)
+    assert filled["groupings"]["w"]["stride"] == 10
