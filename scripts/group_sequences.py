@@ -1,0 +1,44 @@
+"""Group the lines of a parsed log into sequences: by session key, by a window of lines, or by a span of time.
+
+Writes one row per sequence (Parquet) and a report (JSON) in which every line is accounted for.
+"""
+
+import argparse
+from pathlib import Path
+
+from logassay import cli, sequence
+
+
+def arguments() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = cli.parser(__doc__)
+    parser.add_argument("--lines", type=Path, required=True, help="lines.parquet of the parse stage")
+    parser.add_argument("--by", choices=["session", "window", "time"], required=True, help="what makes a sequence")
+    parser.add_argument("--length", type=float, default=0, help="extent of a window, in lines or seconds")
+    parser.add_argument("--stride", type=float, default=0, help="distance of window starts, in lines or seconds")
+    parser.add_argument(
+        "--label", choices=["any", "last"], default="any", help="a window is anomalous if any line is, or the last"
+    )
+    parser.add_argument("--labels", type=Path, help="CSV with one label per session key")
+    parser.add_argument(
+        "--label-columns",
+        nargs=4,
+        metavar=("KEY", "LABEL", "NORMAL", "ANOMALOUS"),
+        default=["BlockId", "Label", "Normal", "Anomaly"],
+        help="names of its key and label columns, and the two values (default: those of Loghub's HDFS)",
+    )
+    parser.add_argument("--kinds", type=Path, help="CSV with the kind of each anomalous session (columns KEY, Kind)")
+    parser.add_argument("--output", type=Path, required=True, help="sequences, Parquet")
+    parser.add_argument("--report", type=Path, required=True, help="counts, JSON")
+    return parser
+
+
+def run(args: argparse.Namespace) -> None:
+    """Build and write the sequences."""
+    labels = sequence.Labels(args.labels, *args.label_columns, kinds=args.kinds) if args.labels else None
+    grouping = sequence.Grouping(args.by, args.length, args.stride, args.label)
+    sequence.run(args.lines, grouping, labels, args.output, args.report)
+
+
+if __name__ == "__main__":
+    cli.main(arguments(), run)

@@ -1,0 +1,145 @@
+"""Templates: mined by Drain from the training split's messages, then frozen; other messages match one or are UNK.
+
+Masked messages are few, so that the miner sees each distinct one once, in order of first appearance.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+from drain3.drain import Drain
+
+from logassay.corpus import FIRST_EVENT, UNK
+from logassay.files import read_parquet, write_json, write_parquet
+
+
+@dataclass(frozen=True)
+class DrainSettings:
+    """Settings of Drain (He et al., ICWS 2017), as drain3 names them.
+
+    Attributes
+    ----------
+    depth : int
+        Depth of the prefix tree, at least 3.
+    similarity : float
+        Least share of equal tokens for a message to join a template.
+    max_children : int
+        Most children of a node of the tree.
+    """
+
+    depth: int = 4
+    similarity: float = 0.4
+    max_children: int = 100
+
+
+def mine(messages: Iterable[str], settings: DrainSettings) -> tuple[Drain, list[int]]:
+    """Feed masked messages to Drain.
+
+    Parameters
+    ----------
+    messages : iterable of str
+        Distinct masked messages in order of first appearance.
+    settings : DrainSettings
+        Settings of the miner.
+
+    Returns
+    -------
+    drain : drain3.drain.Drain
+        The miner with its templates.
+    clusters : list of int
+        For each message the number of its template, from 1 in order of creation.
+    """
+    drain = Drain(depth=settings.depth, sim_th=settings.similarity, max_children=settings.max_children)
+    return drain, [drain.add_log_message(message)[0].cluster_id for message in messages]
+
+
+def assign(
+    messages: pl.DataFrame, training: pl.Series, settings: DrainSettings, fit_on: Literal["train", "all"]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Mine templates and give every message of the log its event id.
+
+    Parameters
+    ----------
+    messages : polars.DataFrame
+        `message_id` and `message`, in order of first appearance.
+    training : polars.Series of int
+        Ids of the messages that occur in the training split.
+    settings : DrainSettings
+        Settings of the miner.
+    fit_on : "train" or "all"
+        Whether the miner sees the training split's messages or, as in the literature, those of the test split too.
+
+    Returns
+    -------
+    templates : polars.DataFrame
+        `event` (id, from 2), `template`, `messages` (how many distinct masked messages it stands for).
+    message_events : polars.DataFrame
+        `message_id`, `event`; 1 (UNK) where no template matches.
+    """
+    seen = pl.col("message_id").is_in(training.implode()) if fit_on == "train" else pl.lit(True)
+    fitted = messages.filter(seen).sort("message_id")
+    drain, clusters = mine(fitted["message"], settings)
+    event_of = dict(zip(fitted["message_id"].to_list(), clusters, strict=True))
+    for message_id, message in messages.filter(~pl.col("message_id").is_in(list(event_of))).iter_rows():
+        # The tree may lead past a template that fits, hence the full search where it finds none.
+        match = drain.match(message, full_search_strategy="fallback")
+        event_of[message_id] = match.cluster_id if match else UNK - FIRST_EVENT + 1
+    message_events = pl.DataFrame(
+        {"message_id": list(event_of), "event": list(event_of.values())},
+        schema={"message_id": pl.Int32, "event": pl.Int32},
+    ).select("message_id", event=pl.col("event") + (FIRST_EVENT - 1))
+    counts = message_events.group_by("event").agg(messages=pl.len())
+    templates = (
+        pl.DataFrame(
+            {
+                "event": [cluster.cluster_id + FIRST_EVENT - 1 for cluster in drain.clusters],
+                "template": [cluster.get_template() for cluster in drain.clusters],
+            },
+            schema={"event": pl.Int32, "template": pl.String},
+        )
+        .join(counts, on="event", how="left")
+        .with_columns(pl.col("messages").cast(pl.Int32))
+        .sort("event")
+    )
+    return templates, message_events.sort("message_id")
+
+
+def run(
+    messages: Path,
+    sequences: Path,
+    split: Path,
+    settings: DrainSettings,
+    fit_on: Literal["train", "all"],
+    templates_path: Path,
+    message_events_path: Path,
+    report: Path,
+) -> None:
+    """Mine the templates of a split and write them, the event id of every message, and a report."""
+    all_messages = read_parquet(messages, ["message_id", "message"])
+    training = _training_messages(sequences, split)
+    templates, message_events = assign(all_messages, training, settings, fit_on)
+    facts: dict[str, Any] = {
+        "fit_on": fit_on,
+        "templates": templates.height,
+        "messages": all_messages.height,
+        "messages_in_training": len(training),
+        "messages_unknown": int((message_events["event"] == UNK).sum()),
+    }
+    write_parquet(templates, templates_path)
+    write_parquet(message_events, message_events_path)
+    write_json(report, facts)
+
+
+def _training_messages(sequences: Path, split: Path) -> pl.Series:
+    in_training = pl.scan_parquet(split).filter(pl.col("part") == "train").select("sequence")
+    found = (
+        pl.scan_parquet(sequences)
+        .select("sequence", "message_ids")
+        .join(in_training, on="sequence", how="semi")
+        .select(message_id=pl.col("message_ids").explode())
+        .unique()
+        .collect(engine="streaming")
+    )
+    return found["message_id"].sort()

@@ -1,0 +1,48 @@
+"""Mine templates with Drain from the messages of the training split, then freeze them.
+
+Every message of the log gets the event id of its template, or 1 (UNK) if the training split has none that fits.
+"""
+
+import argparse
+from pathlib import Path
+
+from logassay import cli, template
+
+
+def arguments() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = cli.parser(__doc__)
+    parser.add_argument("--messages", type=Path, required=True, help="messages.parquet of the parse stage")
+    parser.add_argument("--sequences", type=Path, required=True, help="sequences.parquet of the sequence stage")
+    parser.add_argument("--split", type=Path, required=True, help="split.parquet of the split stage")
+    parser.add_argument(
+        "--fit-on",
+        choices=["train", "all"],
+        default="train",
+        help="let the miner see the training split only, or all messages as the literature does (default: train)",
+    )
+    parser.add_argument("--depth", type=int, default=4, help="depth of Drain's tree (default: 4)")
+    parser.add_argument("--similarity", type=float, default=0.4, help="Drain's similarity threshold (default: 0.4)")
+    parser.add_argument("--max-children", type=int, default=100, help="most children of a tree node (default: 100)")
+    parser.add_argument("--templates", type=Path, required=True, help="output: event ids and templates, Parquet")
+    parser.add_argument("--message-events", type=Path, required=True, help="output: event id per message, Parquet")
+    parser.add_argument("--report", type=Path, required=True, help="output: counts, JSON")
+    return parser
+
+
+def run(args: argparse.Namespace) -> None:
+    """Mine, freeze, assign."""
+    template.run(
+        args.messages,
+        args.sequences,
+        args.split,
+        template.DrainSettings(args.depth, args.similarity, args.max_children),
+        args.fit_on,
+        args.templates,
+        args.message_events,
+        args.report,
+    )
+
+
+if __name__ == "__main__":
+    cli.main(arguments(), run)
