@@ -1,0 +1,32 @@
+from snakemake.utils import min_version
+
+min_version("9.27.0")
+
+
+configfile: f"{workflow.basedir}/config/config.yaml"
+configfile: f"{workflow.basedir}/config/datasets.yaml"
+configfile: f"{workflow.basedir}/config/models.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/acquire.smk"
+include: "workflow/rules/parse.smk"
+include: "workflow/rules/sequence.smk"
+include: "workflow/rules/split.smk"
+include: "workflow/rules/template.smk"
+include: "workflow/rules/encode.smk"
+include: "workflow/rules/overlap.smk"
+include: "workflow/rules/mutate.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/score.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/compare.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.compare_runs.output,

@@ -1,0 +1,27 @@
+"""The three parts of a split as sequences of event ids."""
+
+
+rule encode_sequences:
+    input:
+        sequences=under("grouping", "sequences.parquet"),
+        split=under("seed", "split.parquet"),
+        message_events=under("seed", "message_events.parquet"),
+    output:
+        train=under("seed", "train.parquet"),
+        validation=under("seed", "validation.parquet"),
+        test=under("seed", "test.parquet"),
+        report=under("seed", "encode.json"),
+    log:
+        log_of("seed", "encode"),
+    benchmark:
+        benchmark_of("seed", "encode")
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=code_digest("encode_sequences.py"),
+    message:
+        "Encoding sequences of {wildcards.dataset} ({wildcards.split}, seed {wildcards.seed})"
+    shell:
+        "python {SCRIPTS}/encode_sequences.py --sequences {input.sequences} --split {input.split}"
+        " --message-events {input.message_events} --train {output.train} --validation {output.validation}"
+        " --test {output.test} --report {output.report} --log {log}"

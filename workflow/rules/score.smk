@@ -1,0 +1,58 @@
+"""Scores of every validation and test sequence, once per checkpoint; and of the mutated sequences."""
+
+
+def limit_option(wildcards):
+    """Command-line option that limits the test part to the evaluation's sample size."""
+    size = STUDY["eval_sample_size"]
+    return f"--limit test={size}" if size else ""
+
+
+rule score_sequences:
+    input:
+        checkpoint=checkpoint_of,
+        validation=under("seed", "validation.parquet"),
+        test=under("seed", "test.parquet"),
+    output:
+        scores=under("model", "scores/epoch_{epoch}.parquet"),
+        facts=under("model", "scores/epoch_{epoch}.json"),
+    log:
+        log_of("model", "score_epoch_{epoch}"),
+    benchmark:
+        benchmark_of("model", "score_epoch_{epoch}")
+    conda:
+        "../../envs/models.yaml"
+    threads: config["compute"]["model_threads"]
+    params:
+        code=model_code("score_sequences.py"),
+        device=config["compute"]["device"],
+        limit=limit_option,
+    message:
+        "Scoring with {wildcards.model}, epoch {wildcards.epoch} ({wildcards.dataset}, {wildcards.size} sequences)"
+    shell:
+        "python {SCRIPTS}/score_sequences.py --checkpoint {input.checkpoint} --sequences validation={input.validation}"
+        " --sequences test={input.test} {params.limit} --device {params.device} --threads {threads}"
+        " --output {output.scores} --facts {output.facts} --log {log}"
+
+
+rule score_mutated:
+    input:
+        checkpoint=checkpoint_of,
+        mutated=under("seed", "pseudo/ratio={ratio}/mutated.parquet"),
+    output:
+        scores=under("model", "pseudo/ratio={ratio}/scores/epoch_{epoch}.parquet"),
+        facts=under("model", "pseudo/ratio={ratio}/scores/epoch_{epoch}.json"),
+    log:
+        log_of("model", "score_mutated_{ratio}_epoch_{epoch}"),
+    benchmark:
+        benchmark_of("model", "score_mutated_{ratio}_epoch_{epoch}")
+    conda:
+        "../../envs/models.yaml"
+    threads: config["compute"]["model_threads"]
+    params:
+        code=model_code("score_sequences.py"),
+        device=config["compute"]["device"],
+    message:
+        "Scoring mutated sequences with {wildcards.model}, epoch {wildcards.epoch} ({wildcards.dataset})"
+    shell:
+        "python {SCRIPTS}/score_sequences.py --checkpoint {input.checkpoint} --mutated {input.mutated}"
+        " --device {params.device} --threads {threads} --output {output.scores} --facts {output.facts} --log {log}"

@@ -1,0 +1,29 @@
+"""Training, validation and test: divided before anything is learned."""
+
+
+rule split_sequences:
+    input:
+        sequences=under("grouping", "sequences.parquet"),
+        report=under("grouping", "sequences.json"),
+    output:
+        split=under("seed", "split.parquet"),
+        report=under("seed", "split.json"),
+    log:
+        log_of("seed", "split"),
+    benchmark:
+        benchmark_of("seed", "split")
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=code_digest("split_sequences.py"),
+        order=setting("splits/{split}/order"),
+        train=setting("splits/{split}/train"),
+        validation=setting("splits/{split}/validation"),
+        test=setting("splits/{split}/test"),
+        gap=option("gap", "splits/{split}/gap"),
+    message:
+        "Splitting {wildcards.dataset} ({wildcards.split}, seed {wildcards.seed})"
+    shell:
+        "python {SCRIPTS}/split_sequences.py --sequences {input.sequences} --sequence-report {input.report}"
+        " --order {params.order} --train {params.train} --validation {params.validation} --test {params.test}"
+        " {params.gap} --seed {wildcards.seed} --output {output.split} --report {output.report} --log {log}"

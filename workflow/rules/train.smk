@@ -1,0 +1,63 @@
+"""Training: one job per epoch, each going on from its predecessor's checkpoint."""
+
+
+def previous_checkpoint(wildcards):
+    """The checkpoint of the epoch before; none for the first."""
+    before = int(wildcards.epoch) - 1
+    return under("model", f"checkpoints/epoch_{before}.pt").format(**wildcards) if before else []
+
+
+def previous_option(wildcards, input):
+    """Command-line option for the checkpoint to go on from."""
+    return f"--previous {input.previous}" if input.previous else ""
+
+
+rule train_epoch:
+    input:
+        train=under("seed", "train.parquet"),
+        previous=previous_checkpoint,
+    output:
+        checkpoint=under("model", "checkpoints/epoch_{epoch}.pt"),
+        facts=under("model", "checkpoints/epoch_{epoch}.json"),
+    log:
+        log_of("model", "train_epoch_{epoch}"),
+    benchmark:
+        benchmark_of("model", "train_epoch_{epoch}")
+    wildcard_constraints:
+        model=one_of(models_with("torch")),
+    conda:
+        "../../envs/models.yaml"
+    threads: config["compute"]["model_threads"]
+    params:
+        code=model_code("train_epoch.py"),
+        module=setting("models/{model}/module"),
+        hyper=as_json("models/{model}/hyper"),
+        device=config["compute"]["device"],
+        previous=previous_option,
+    message:
+        "Training {wildcards.model}, epoch {wildcards.epoch} ({wildcards.dataset}, {wildcards.size} sequences)"
+    shell:
+        "python {SCRIPTS}/train_epoch.py --module {params.module} --variant {wildcards.model} --hyper {params.hyper:q}"
+        " --train {input.train} --sample-size {wildcards.size} --seed {wildcards.seed} --epoch {wildcards.epoch}"
+        " {params.previous} --device {params.device} --threads {threads} --output {output.checkpoint}"
+        " --facts {output.facts} --log {log}"
+
+
+# Models without epochs and without torch: one fit, in a smaller environment.
+use rule train_epoch as fit_baseline with:
+    input:
+        train=under("seed", "train.parquet"),
+        previous=[],
+    output:
+        checkpoint=under("model", "checkpoints/epoch_{epoch}.npz"),
+        facts=under("model", "checkpoints/epoch_{epoch}.json"),
+    log:
+        log_of("model", "fit_{epoch}"),
+    benchmark:
+        benchmark_of("model", "fit_{epoch}")
+    wildcard_constraints:
+        model=one_of(models_with("numpy")),
+    conda:
+        "../../envs/analysis.yaml"
+    message:
+        "Fitting {wildcards.model} ({wildcards.dataset}, {wildcards.size} sequences)"
