@@ -18,7 +18,7 @@ $(VENV)/.ready: requirements.lock
 
 demo: $(VENV)/.ready
 	$(RUN) snakemake --cores all
-	@$(RUN) python scripts/show_comparison.py --comparison $(STUDY)/comparison.parquet --table $(STUDY)/comparison.md
+	@$(RUN) python scripts/show_comparison.py --comparison $(STUDY)/comparison.parquet --path-shown $(STUDY)/comparison.md
 
 test: lint
 	$(RUN) python -m pytest tests -n 2 --dist loadgroup

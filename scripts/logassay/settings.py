@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
@@ -35,6 +36,13 @@ def _with_defaults(validator_class: Any) -> Any:
 _Validator = _with_defaults(Draft202012Validator)
 
 
+def check(config: dict[str, Any], schema: dict[str, Any]) -> None:
+    """Fill in the schema's defaults and check the keys and values, in place."""
+    errors = sorted(_Validator(schema).iter_errors(config), key=lambda error: (len(error.absolute_path), str(error)))
+    if errors:
+        raise UserError(_sentence(errors[0]))
+
+
 def validate(config: dict[str, Any], schema: dict[str, Any]) -> None:
     """Fill in the schema's defaults and check the whole configuration, in place.
 
@@ -43,12 +51,42 @@ def validate(config: dict[str, Any], schema: dict[str, Any]) -> None:
     UserError
         For the first thing that is wrong: its key, what is wrong with it, and what would be right.
     """
-    errors = sorted(_Validator(schema).iter_errors(config), key=lambda error: (len(error.absolute_path), str(error)))
-    if errors:
-        raise UserError(_sentence(errors[0]))
+    check(config, schema)
     _check_names(config)
     _check_sources(config)
     _check_groupings(config)
+
+
+def sections(path: Path | None, schema: Path, names: list[str]) -> dict[str, Any]:
+    """Read some sections of a study file, checked and completed with defaults; None gives the defaults alone.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or not YAML, or a key of these sections is wrong.
+    """
+    described = yaml.safe_load(schema.read_text(encoding="utf-8"))
+    config = {} if path is None else _read_yaml(path)
+    for name in config:
+        if name not in described["properties"]:
+            raise UserError(f"Unknown key '{name}' in {path}; {_suggest(name, described['properties'])}")
+    chosen = {name: config[name] for name in names if name in config}
+    partial = {**described, "required": [], "properties": {name: described["properties"][name] for name in names}}
+    check(chosen, partial)
+    return chosen
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"The configuration {path} cannot be read ({error}); correct the path.") from None
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"The configuration {path} is not valid YAML ({reason}); correct it.") from None
+    if not isinstance(config, dict):
+        raise UserError(f"The configuration {path} holds no keys; see config/README.md for what it may hold.")
+    return config
 
 
 def _sentence(error: Any) -> str:

@@ -1,0 +1,81 @@
+"""Evaluate one checkpoint by hand, without the workflow.
+
+With --generate-fake-anomaly, validation sequences are judged once intact and once mutated (pseudo-anomalies); the
+threshold is chosen on other validation sequences. Without it, the labelled test part is judged, and the threshold is
+chosen on the validation part. Writes OUTPUT_DIR/epoch_N/evaluation_results_epoch_N.json, score_dist_epoch_N.png and
+confusion_matrix_epoch_N.png, where N is the checkpoint's epoch.
+
+Example:
+  python scripts/evaluate.py --checkpoint checkpoints/epoch_1.pt --validation-data results/runs/.../seed=1 \\
+      --output-dir evaluation_results --max-samples 1000 --generate-fake-anomaly --anomaly-ratio 0.02
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from logassay import cli, settings
+
+SCHEMAS = Path(__file__).resolve().parent.parent / "workflow" / "schemas"
+STRATEGIES = ["quantile", "f1", "youden", "targets", "paper"]
+
+
+def arguments() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = cli.parser(__doc__)
+    parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint of the epoch to evaluate")
+    parser.add_argument(
+        "--config", type=Path, help="study file; its sections `evaluation` and `compute` are used (default: theirs)"
+    )
+    parser.add_argument(
+        "--validation-data", type=Path, required=True, help="folder with validation.parquet (and test.parquet) of a split"
+    )
+    parser.add_argument("--output-dir", type=Path, default=Path("evaluation_results"), help="where the results go")
+    parser.add_argument(
+        "--max-samples", type=int, help="sequences to judge (default: evaluation.pseudo.sessions, or the whole test part)"
+    )
+    parser.add_argument("--generate-fake-anomaly", action="store_true", help="judge mutated validation sequences")
+    parser.add_argument(
+        "--anomaly-ratio", type=float, default=0.02, help="share of events changed in each of them (default: 0.02)"
+    )
+    parser.add_argument("--strategy", choices=STRATEGIES, help="how the threshold is chosen (default: as in the config)")
+    parser.add_argument(
+        "--decision", choices=["threshold", "rule"], default="threshold", help="judge by a threshold or the model's rule"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed of the mutations (default: 1)")
+    parser.add_argument("--threads", type=int, default=1, help="threads of the model (default: 1)")
+    return parser
+
+
+def run(args: argparse.Namespace) -> None:
+    """Evaluate, and say what came out."""
+    from logassay import standalone
+    from logassay.threshold import Choice
+
+    config: dict[str, Any] = settings.sections(args.config, SCHEMAS / "config.schema.yaml", ["evaluation", "compute"])
+    threshold, pseudo = config["evaluation"]["threshold"], config["evaluation"]["pseudo"]
+    sessions = pseudo["sessions"] if args.max_samples is None else args.max_samples
+    result = standalone.evaluate_checkpoint(
+        args.checkpoint,
+        args.validation_data,
+        args.output_dir,
+        pseudo=standalone.Pseudo(sessions, args.anomaly_ratio, pseudo["operators"], args.seed)
+        if args.generate_fake_anomaly
+        else None,
+        max_samples=args.max_samples,
+        choice=Choice(args.strategy or threshold["strategy"], threshold["false_positive_rate"], threshold["targets"]),
+        decision=args.decision,
+        device=config["compute"]["device"],
+        threads=args.threads,
+        schema=SCHEMAS / "evaluation.schema.json",
+    )
+    counts, metrics = result["counts"], result["metrics"]
+    cli.log.info(
+        "TP %d, FP %d, FN %d, TN %d; F1 %s, ROC-AUC %s",
+        *(counts[name] for name in ("tp", "fp", "fn", "tn")),
+        *("undefined" if metrics[name] is None else f"{metrics[name]:.4f}" for name in ("f1", "roc_auc")),
+    )
+
+
+if __name__ == "__main__":
+    cli.main(arguments(), run)

@@ -1,0 +1,85 @@
+"""What users get wrong: one clear sentence, and an exit code that is not 0."""
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import STUDY, Project, merged
+from logassay.simulate import simulate
+
+
+def sentence(project: Project, changes: dict[str, Any], *options: str) -> str:
+    """Run a study that must fail; return what it printed, which must not be a traceback."""
+    done = project.snakemake(*options, study=merged(STUDY, changes))
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout, done.stdout
+    return done.stdout
+
+
+def own(source: str, log_format: str = "hdfs") -> dict[str, Any]:
+    dataset = {"format": log_format, "source": {"file": source}}
+    study = {"datasets": ["own"], "models": ["new-event"], "protocols": ["pseudo"]}
+    return {"study": study, "datasets": {"own": dataset}}
+
+
+def write_log(folder: Path) -> Path:
+    log = folder / "own.log"
+    simulate(log, folder / "labels.csv", folder / "kinds.csv", sessions=300, anomaly_share=0.04, seed=3)
+    return log
+
+
+def test_an_unknown_key_is_named(project: Project) -> None:
+    said = sentence(project, {"study": {"epohcs": 4}})
+    assert "Unknown key 'study.epohcs' in the configuration; did you mean 'epochs'?" in said
+
+
+def test_a_missing_log_is_named(project: Project) -> None:
+    assert "datasets.own.source.file: there is no file 'no/such.log'; correct the path." in sentence(
+        project, own("no/such.log")
+    )
+
+
+def test_a_log_in_another_format_is_named(project: Project) -> None:
+    write_log(project.root)
+    said = sentence(project, own("own.log", "bgl"))
+    assert "own.log is not in the format 'bgl'" in said
+
+
+def test_a_sample_larger_than_the_data_names_both_numbers(project: Project) -> None:
+    said = sentence(project, {"study": {"sample_sizes": [5000], "models": ["new-event"], "protocols": ["labelled"]}})
+    assert "holds 300 sequences but 5000 were asked for" in said
+
+
+def test_an_evaluation_larger_than_the_data_names_both_numbers(project: Project) -> None:
+    said = sentence(project, {"study": {"eval_sample_size": 4000, "models": ["new-event"], "protocols": ["labelled"]}})
+    assert "4000" in said
+    assert "179" in said
+
+
+def test_a_truncated_archive_is_named(project: Project) -> None:
+    log = write_log(project.root)
+    packed = gzip.compress(log.read_bytes())
+    (project.root / "own.log.gz").write_bytes(packed[: len(packed) // 2])
+    said = sentence(project, own("own.log.gz"))
+    assert "own.log.gz" in said
+    assert "truncated" in said
+
+
+@pytest.mark.parametrize("damage", ["flipped", "pickle"])
+def test_a_damaged_checkpoint_is_named_and_never_run(project: Project, damage: str) -> None:
+    changes = {"study": {"models": ["deeplog"], "epochs": 1, "protocols": ["labelled"]}}
+    project.build(merged(STUDY, changes))
+    checkpoint = next(project.root.glob("results/runs/**/model=deeplog/checkpoints/epoch_1.pt"))
+    if damage == "flipped":
+        content = bytearray(checkpoint.read_bytes())
+        content[len(content) // 2] ^= 1
+        checkpoint.write_bytes(content)
+    else:
+        # The opcodes of a pickle that would create a file called "owned" when loaded.
+        checkpoint.write_bytes(b"cbuiltins\nopen\n(Vowned\nVw\ntR.")
+    said = sentence(project, {"study": changes["study"] | {"epochs": 2}})
+    assert "epoch_1.pt" in said
+    assert ("is damaged" if damage == "flipped" else "is not a LogAssay checkpoint") in said
+    assert not (project.root / "owned").exists()
