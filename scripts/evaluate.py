@@ -28,19 +28,27 @@ def arguments() -> argparse.ArgumentParser:
         "--config", type=Path, help="study file; its sections `evaluation` and `compute` are used (default: theirs)"
     )
     parser.add_argument(
-        "--validation-data", type=Path, required=True, help="folder with validation.parquet (and test.parquet) of a split"
+        "--validation-data",
+        type=Path,
+        required=True,
+        help="folder of a split: validation.parquet, test.parquet",
     )
     parser.add_argument("--output-dir", type=Path, default=Path("evaluation_results"), help="where the results go")
     parser.add_argument(
-        "--max-samples", type=int, help="sequences to judge (default: evaluation.pseudo.sessions, or the whole test part)"
+        "--max-samples",
+        type=int,
+        help="sequences to judge (default: evaluation.pseudo.sessions, or the test part)",
     )
     parser.add_argument("--generate-fake-anomaly", action="store_true", help="judge mutated validation sequences")
     parser.add_argument(
         "--anomaly-ratio", type=float, default=0.02, help="share of events changed in each of them (default: 0.02)"
     )
-    parser.add_argument("--strategy", choices=STRATEGIES, help="how the threshold is chosen (default: as in the config)")
+    parser.add_argument("--strategy", choices=STRATEGIES, help="how the threshold is chosen (default: the config's)")
     parser.add_argument(
-        "--decision", choices=["threshold", "rule"], default="threshold", help="judge by a threshold or the model's rule"
+        "--decision",
+        choices=["threshold", "rule"],
+        default="threshold",
+        help="threshold, or the model's own rule",
     )
     parser.add_argument("--seed", type=int, default=1, help="seed of the mutations (default: 1)")
     parser.add_argument("--threads", type=int, default=1, help="threads of the model (default: 1)")

@@ -35,7 +35,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> None:
     """Build and write the sequences."""
-    labels = sequence.Labels(args.labels, *args.label_columns, kinds=args.kinds) if args.labels else None
+    labels = sequence.Labels(args.labels, *args.label_columns, args.kinds) if args.labels else None
     grouping = sequence.Grouping(args.by, args.length, args.stride, args.label)
     sequence.run(args.lines, grouping, labels, args.output, args.report)
 

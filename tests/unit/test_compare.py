@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+
 from logassay import compare, evaluate
 from logassay.errors import UserError
 from logassay.files import write_json, write_parquet

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+
 from logassay.corpus import Corpus, from_lists, read_corpus
 from logassay.errors import UserError
 

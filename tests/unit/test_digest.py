@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from logassay import digest
 
 SCRIPT = "from logassay import stage\nfrom logassay.cli import main\n"

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import polars as pl
+
 from logassay.corpus import from_lists
 from logassay.encode import encode
 from logassay.overlap import seen_in_training

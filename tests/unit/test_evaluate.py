@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+
 from logassay import evaluate
 from logassay.errors import UserError
 from logassay.files import write_json, write_parquet

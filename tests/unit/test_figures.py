@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from logassay import figures
 from logassay.metrics import Counts
-from PIL import Image
 
 EMPTY = np.empty(0)
 GENERATOR = np.random.default_rng(0)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import metrics as reference
+
 from logassay.metrics import (
     Counts,
     average_precision,
@@ -14,7 +16,6 @@ from logassay.metrics import (
     roc_points,
     sweep,
 )
-from sklearn import metrics as reference
 
 scored = st.lists(
     st.tuples(st.integers(-5, 5).map(float) | st.floats(-1e6, 1e6), st.booleans()), min_size=1, max_size=60

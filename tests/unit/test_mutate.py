@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from logassay.corpus import ANOMALOUS, Corpus, from_lists, read_corpus
 from logassay.errors import UserError
 from logassay.files import write_parquet

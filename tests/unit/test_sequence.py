@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+
 from logassay.errors import UserError
 from logassay.sequence import Grouping, Labels, _line_windows, group, read_labels
 

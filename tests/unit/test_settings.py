@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
+
 from logassay.errors import UserError
 from logassay.settings import validate
 

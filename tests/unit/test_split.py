@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
+
 from logassay.errors import UserError
 from logassay.split import Split, divide
 

@@ -1,6 +1,7 @@
 """Templates are learned from training messages alone."""
 
 import polars as pl
+
 from logassay.corpus import UNK
 from logassay.template import DrainSettings, assign
 

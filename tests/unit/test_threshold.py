@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+
 from logassay.errors import UserError
 from logassay.metrics import count, rates, sweep
 from logassay.threshold import TARGETS, Choice, candidates, choose, defined, quantile, shortfalls

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from conftest import STUDY, Project, merged
 from logassay.simulate import simulate
+from tests.workflow.project import STUDY, Project, merged
 
 
 def sentence(project: Project, changes: dict[str, Any], *options: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from conftest import STUDY, Project, merged
+from tests.workflow.project import STUDY, Project, merged
 
 pytestmark = pytest.mark.xdist_group("built once")
 

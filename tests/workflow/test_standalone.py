@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from conftest import ROOT, Project
+from tests.workflow.project import ROOT, Project
 
 pytestmark = pytest.mark.xdist_group("built once")
 SPLIT = "results/runs/dataset=simulated/grouping=session/split=chronological/seed=1"

@@ -1,0 +1,136 @@
+"""Models without a network, how models are found by name, and how hyperparameters are checked."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from sklearn.ensemble import IsolationForest
+
+from logassay import models
+from logassay.corpus import from_lists
+from logassay.errors import UserError
+from logassay.models.base import Detector, Vocabulary, largest, mean
+
+TRAIN = from_lists([[2, 3, 4], [2, 2], [4], [2, 3, 4]])
+TEST = from_lists([[2, 9, 9], [4, 3], [], [1]])
+
+
+def trained(name: str, **hyper: Any) -> Detector:
+    detector = models.load(name)(hyper, seed=5, device="cpu")
+    detector.fit_epoch(TRAIN)
+    return detector
+
+
+def test_vocabulary_numbers_known_events_and_nothing_else() -> None:
+    vocabulary = Vocabulary.of(from_lists([[7, 1, 3], [7, 20]]))
+    assert vocabulary.known.tolist() == [3, 7, 20]
+    # PAD and UNK in the data, holes, and ids beyond the largest known one are all UNK.
+    assert vocabulary.encode([3, 7, 20, 1, 0, 5, 21, 999]).tolist() == [2, 3, 4, 1, 1, 1, 1, 1]
+    assert vocabulary.count_unknown(from_lists([[3, 5, 99], [], [7]])).tolist() == [2, 0, 0]
+    assert Vocabulary([]).encode([0, 1, 2, 3]).tolist() == [1, 1, 1, 1]
+
+
+def test_largest_and_mean_of_each_owner() -> None:
+    owner = np.array([0, 0, 2])
+    assert largest([1, 5, 3], owner, 4).tolist() == [5, 0, 3, 0]
+    assert mean([1, 5, 3], owner, 4).tolist() == [3, 0, 3, 0]
+
+
+@pytest.mark.parametrize(("name", "answer"), [("flag-all", True), ("never-flag", False)])
+def test_degenerate_models_always_say_the_same(name: str, answer: bool) -> None:
+    scores = trained(name).score(TEST)
+    assert scores.score.tolist() == [float(answer)] * 4
+    assert scores.paper.tolist() == [answer] * 4
+    assert scores.loss is None
+    assert scores.length.tolist() == [3, 2, 0, 1]
+    assert scores.unknown.tolist() == [2, 0, 0, 1]
+
+
+def test_new_event_counts_unseen_events() -> None:
+    scores = trained("new-event").score(TEST)
+    assert scores.score.tolist() == [2, 0, 0, 1]
+    assert scores.paper.tolist() == [True, False, False, True]
+
+
+def test_isolation_forest_sees_counts_with_unknown_first() -> None:
+    detector: Any = trained("isolation-forest")
+    assert detector.count(TEST).tolist() == [[2, 1, 0, 0], [0, 0, 1, 1], [0, 0, 0, 0], [1, 0, 0, 0]]
+    # The distinct training vectors in ascending order, and how often each occurs.
+    assert detector.vectors.tolist() == [[0, 0, 0, 1], [0, 1, 1, 1], [0, 2, 0, 0]]
+    assert detector.multiplicities.tolist() == [1, 2, 1]
+
+
+def test_isolation_forest_is_that_of_scikit_learn() -> None:
+    detector = trained("isolation-forest", trees=20, samples=3)
+    data = [[0, 0, 0, 1], [0, 1, 1, 1], [0, 1, 1, 1], [0, 2, 0, 0]]
+    forest = IsolationForest(n_estimators=20, max_samples=3, random_state=5).fit(data)
+    scores = detector.score(TEST)
+    expected = -forest.score_samples([[2, 1, 0, 0], [0, 0, 1, 1], [0, 0, 0, 0], [1, 0, 0, 0]])
+    assert scores.score.tolist() == expected.tolist()
+    assert scores.paper.tolist() == (expected > 0.5).tolist()
+    assert len(detector.score(from_lists([])).score) == 0
+
+
+@pytest.mark.parametrize("name", ["flag-all", "never-flag", "new-event", "isolation-forest"])
+def test_restored_baselines_score_the_same(name: str) -> None:
+    detector = trained(name)
+    other = models.load(name)({}, seed=5, device="cpu")
+    other.restore(detector.state())
+    assert other.score(TEST).score.tolist() == detector.score(TEST).score.tolist()
+
+
+def test_unknown_models_are_refused_with_a_list() -> None:
+    assert models.load("isolation_forest") is models.load("isolation-forest")
+    for name in ("deeplogg", "base", "neural", "../errors"):
+        with pytest.raises(UserError, match=r"must be one of: deeplog, flag-all, .*new-event"):
+            models.load(name)
+
+
+@pytest.mark.parametrize(
+    ("hyper", "message"),
+    [
+        ({"hiden": 8}, r"models\.mine\.hyper\.hiden is not a hyperparameter .* it has: history, embedding, hidden,"),
+        ({"hidden": "8"}, r"models\.mine\.hyper\.hidden is '8' but must be a whole number of at least 1"),
+        ({"hidden": 0}, r"models\.mine\.hyper\.hidden is 0 but must be a whole number of at least 1"),
+        ({"hidden": True}, r"models\.mine\.hyper\.hidden is True but must be a whole number"),
+        ({"session_end": 1}, r"models\.mine\.hyper\.session_end is 1 but must be true or false"),
+        ({"learning_rate": -1}, r"models\.mine\.hyper\.learning_rate is -1.0 but must be a number from 0 to 1"),
+        ({"learning_rate": float("nan")}, r"models\.mine\.hyper\.learning_rate is nan but must be"),
+        ({"score": "nll"}, r"models\.mine\.hyper\.score is 'nll' but must be one of: nll_max, nll_mean, rank_max"),
+    ],
+)
+def test_wrong_hyperparameters_are_named(hyper: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        models.load("deeplog")(hyper, 1, "cpu", "mine")
+
+
+def test_hyperparameters_that_contradict_each_other_are_named() -> None:
+    with pytest.raises(
+        UserError, match=r"models\.mine\.hyper: hidden \(30\) must be even and a multiple of heads \(4\)"
+    ):
+        models.load("logbert")({"hidden": 30}, 1, "cpu", "mine")
+
+
+def test_hyperparameters_are_completed() -> None:
+    detector = models.load("deeplog")({"learning_rate": 1, "hidden": 8}, 1, "cpu")
+    assert detector.hyperparameters["learning_rate"] == 1.0
+    assert type(detector.hyperparameters["learning_rate"]) is float
+    assert (detector.hyperparameters["hidden"], detector.hyperparameters["history"]) == (8, 10)
+
+
+def test_config_states_every_hyperparameter_of_every_variant() -> None:
+    config = Path(__file__).resolve().parents[2] / "config" / "models.yaml"
+    for name, variant in yaml.safe_load(config.read_text(encoding="utf-8"))["models"].items():
+        kind = models.load(variant["module"])
+        assert list(variant["hyper"]) == [each.name for each in fields(kind.hyper_kind)], name
+        assert kind(variant["hyper"], 1, "cpu", name).hyperparameters == variant["hyper"]
+        assert variant["framework"] == {".pt": "torch", ".npz": "numpy"}[kind.checkpoint_suffix]
+
+
+def test_every_hyperparameter_is_documented() -> None:
+    for name in models.names():
+        for each in fields(models.load(name).hyper_kind):
+            assert len(each.metadata["doc"]) > 10
