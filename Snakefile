@@ -30,3 +30,9 @@ rule all:
     default_target: True
     input:
         rules.compare_runs.output,
+
+
+# The last thing on the terminal is what went wrong, not how Snakemake ended.
+onerror:
+    for sentence in failures(log):
+        print(f"error: {sentence}", file=sys.stderr)

@@ -114,6 +114,13 @@ def test_hyperparameters_that_contradict_each_other_are_named() -> None:
         models.load("logbert")({"hidden": 30}, 1, "cpu", "mine")
 
 
+def test_hyperparameters_must_be_named() -> None:
+    with pytest.raises(
+        UserError, match=r"models\.mine\.hyper is \[3\] but must map names of hyperparameters to values"
+    ):
+        models.load("deeplog")([3], 1, "cpu", "mine")  # type: ignore[arg-type]
+
+
 def test_hyperparameters_are_completed() -> None:
     detector = models.load("deeplog")({"learning_rate": 1, "hidden": 8}, 1, "cpu")
     assert detector.hyperparameters["learning_rate"] == 1.0

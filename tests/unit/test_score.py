@@ -145,6 +145,8 @@ def test_wrong_limits_are_told(tmp_path: Path) -> None:
         scored(tmp_path, path, parts=[("test", part)], limits={"test": 3})
     with pytest.raises(UserError, match="The limit of tset belongs to no part; parts are: test"):
         scored(tmp_path, path, parts=[("test", part)], limits={"tset": 1})
+    with pytest.raises(UserError, match="Two parts have the same name"):
+        scored(tmp_path, path, parts=[("test", part), ("test", part)])
 
 
 def test_header_of_a_restored_detector(tmp_path: Path) -> None:

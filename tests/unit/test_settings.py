@@ -20,7 +20,7 @@ def config(**changes: Any) -> dict[str, Any]:
         "study": {"name": "x", "datasets": ["d"], "models": ["m"]},
         "groupings": {"session": {"by": "session"}},
         "splits": {"chronological": {"order": "chronological"}},
-        "formats": {"f": {"header": "(?P<content>.*)"}},
+        "formats": {"f": {"header": "(?P<time>.) (?P<content>.*)", "timestamp": {"text": "{time}", "format": "%s"}}},
         "datasets": {"d": {"format": "f", "source": {"simulate": {}}}},
         "models": {"m": {"module": "deeplog"}},
     }
@@ -71,6 +71,13 @@ def test_defaults_are_filled_in_at_every_depth() -> None:
     assert filled["models"]["m"]["epochs"] is None
 
 
+def test_numbers_given_as_text_on_the_command_line_are_numbers() -> None:
+    filled = config(study__epochs="5", study__seeds=["1", "2"], study__eval_sample_size="null", study__name="7")
+    validate(filled, SCHEMA)
+    study = filled["study"]
+    assert (study["epochs"], study["seeds"], study["eval_sample_size"], study["name"]) == (5, [1, 2], None, "7")
+
+
 def test_defaults_are_copies() -> None:
     first, second = config(), config()
     validate(first, SCHEMA)
@@ -85,7 +92,7 @@ def test_defaults_are_copies() -> None:
         ({"study__epohcs": 4}, "Unknown key 'study.epohcs' in the configuration; did you mean 'epochs'?"),
         ({"epohcs": 4}, "Unknown key 'epohcs' in the configuration; known are: study, evaluation"),
         ({"study__epochs": 0}, "'study.epochs' in the configuration is wrong: 0 is less than the minimum of 1"),
-        ({"study__epochs": "3"}, "'study.epochs' in the configuration is wrong: '3' is not of type 'integer'"),
+        ({"study__epochs": "a"}, "'study.epochs' in the configuration is wrong: 'a' is not of type 'integer'"),
         ({"study__anomaly_ratios": [0.00005]}, "'study.anomaly_ratios.0' in the configuration is wrong"),
         ({"study__models": ["deeplgo"]}, "study.models names 'deeplgo', which is not defined under 'models'"),
         ({"datasets__d__format": "g"}, "datasets.d.format names 'g', which is not defined under 'formats'"),

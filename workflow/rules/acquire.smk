@@ -1,11 +1,6 @@
 """Where raw logs come from: the simulator, or a download that is checked. Local files are read where they lie."""
 
 
-def datasets_from(source):
-    """The study's datasets with this kind of source."""
-    return [name for name in STUDY["datasets"] if source in config["datasets"][name]["source"]]
-
-
 rule simulate_log:
     output:
         raw=under("dataset", "raw.log"),
@@ -21,13 +16,14 @@ rule simulate_log:
         "../../envs/data.yaml"
     params:
         code=code_digest("simulate_log.py"),
+        script=script("simulate_log.py"),
         sessions=setting("datasets/{dataset}/source/simulate/sessions"),
         share=setting("datasets/{dataset}/source/simulate/anomaly_share"),
         seed=setting("datasets/{dataset}/source/simulate/seed"),
     message:
         "Simulating the log of {wildcards.dataset}"
     shell:
-        "python {SCRIPTS}/simulate_log.py --sessions {params.sessions} --anomaly-share {params.share}"
+        "python {params.script} --sessions {params.sessions} --anomaly-share {params.share}"
         " --seed {params.seed} --output {output.raw} --labels {output.labels} --kinds {output.kinds} --log {log}"
 
 
@@ -44,9 +40,10 @@ rule download_log:
         "../../envs/data.yaml"
     params:
         code=code_digest("download_log.py"),
+        script=script("download_log.py"),
         url=setting("datasets/{dataset}/source/url"),
         sha256=setting("datasets/{dataset}/source/sha256"),
     message:
         "Downloading the log of {wildcards.dataset}"
     shell:
-        "python {SCRIPTS}/download_log.py --url {params.url:q} --sha256 {params.sha256} --output {output.raw} --log {log}"
+        "python {params.script} --url {params.url:q} --sha256 {params.sha256} --output {output.raw} --log {log}"

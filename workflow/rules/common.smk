@@ -1,4 +1,4 @@
-"""Paths and look-ups that the rules share; no rules here."""
+"""Paths, look-ups and helpers of all rules, in the order of the stages; no rules here."""
 
 import itertools
 import json
@@ -20,10 +20,6 @@ from logassay.errors import UserError
 
 # An epoch chain is a recursion for Snakemake; its default limit ends at about 450 epochs.
 sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))
-
-# Relative where possible, so that a checkout may be moved without making its results stale.
-SCRIPTS = os.path.relpath(Path(workflow.basedir) / "scripts")
-SCHEMAS = os.path.relpath(Path(workflow.basedir) / "workflow" / "schemas")
 
 try:
     settings.validate(
@@ -61,6 +57,16 @@ wildcard_constraints:
 def under(level, name):
     """Path of a result at one level of factors."""
     return f"{LEVELS[level]}/{name}"
+
+
+def beside_snakefile(name):
+    """Path of a file of the project; relative, so that a checkout may be moved without making its results stale."""
+    return os.path.relpath(Path(workflow.basedir) / name)
+
+
+def script(name):
+    """Path of a command-line program of the project."""
+    return beside_snakefile(f"scripts/{name}")
 
 
 def log_of(level, name):
@@ -131,8 +137,189 @@ def checkpoint_of(wildcards):
     return under("model", f"checkpoints/epoch_{{epoch}}.{suffix}").format(**wildcards)
 
 
+def failures(snakemake_logs):
+    """What the failed jobs said, from the logs that Snakemake names in its own."""
+    said = []
+    text = "".join(Path(path).read_text() for path in snakemake_logs)
+    for path in re.findall(r"^ +log: (\S+) \(check", text, re.MULTILINE):
+        lines = Path(path).read_text().splitlines() if Path(path).is_file() else []
+        said += [line.split(" ERROR ", 1)[1] for line in lines if " ERROR " in line][-1:]
+    return list(dict.fromkeys(said))
+
+
 def study_runs():
     """The factors of every run of the study."""
     names = ("dataset", "grouping", "split", "seed", "size", "model")
     values = (STUDY[name] for name in ("datasets", "groupings", "splits", "seeds", "sample_sizes", "models"))
     return [dict(zip(names, combination)) for combination in itertools.product(*values)]
+
+
+# acquire
+
+
+def datasets_from(source):
+    """The study's datasets with this kind of source."""
+    return [name for name in STUDY["datasets"] if source in config["datasets"][name]["source"]]
+
+
+# parse
+
+# Content, not modification time, decides whether a user's file is new; the digests are remembered here.
+DIGESTS = Path("results/cache/input_digests.json")
+
+
+def raw_log(wildcards):
+    """The raw log of a dataset: the user's file where it lies, or what an acquire rule made."""
+    local = config["datasets"][wildcards.dataset]["source"].get("file")
+    return ancient(local) if local else under("dataset", "raw.log").format(**wildcards)
+
+
+def raw_digest(wildcards):
+    """Digest of the user's raw log; other logs are made by a rule, which Snakemake keeps track of."""
+    local = config["datasets"][wildcards.dataset]["source"].get("file")
+    return file_digest(Path(local), DIGESTS) if local else None
+
+
+def format_name(wildcards):
+    """Name of the dataset's line format."""
+    return config["datasets"][wildcards.dataset]["format"]
+
+
+def format_json(wildcards):
+    """The dataset's line format as JSON."""
+    return json.dumps(config["formats"][format_name(wildcards)], sort_keys=True)
+
+
+# sequence
+
+
+def label_file(key):
+    """Function that gives a label file of a dataset (`key` is "file" or "kinds"), if it has one."""
+
+    def path(wildcards):
+        dataset = config["datasets"][wildcards.dataset]
+        if "simulate" in dataset["source"]:
+            name = {"file": "labels.csv", "kinds": "kinds.csv"}[key]
+            return under("dataset", name).format(**wildcards)
+        return ancient(dataset["labels"][key]) if dataset["labels"] and dataset["labels"][key] else []
+
+    return path
+
+
+def label_digest(wildcards):
+    """Digests of the user's label files."""
+    labels = config["datasets"][wildcards.dataset]["labels"] or {}
+    return [file_digest(Path(labels[key]), DIGESTS) for key in ("file", "kinds") if labels.get(key)]
+
+
+def label_options(wildcards, input):
+    """Command-line options for the labels, if there are any."""
+    labels = config["datasets"][wildcards.dataset]["labels"]
+    options = ["--labels", input.labels] if input.labels else []
+    options += ["--kinds", input.kinds] if input.kinds else []
+    options += ["--label-columns", *(labels[key] for key in ("key", "label", "normal", "anomalous"))] if labels else []
+    return shlex.join(options)
+
+
+# mutate
+
+
+def ratio_share(wildcards):
+    """The anomaly ratio that a path stands for."""
+    return int(wildcards.ratio) / 10_000
+
+
+# train
+
+
+def previous_checkpoint(wildcards):
+    """The checkpoint of the epoch before; none for the first."""
+    before = int(wildcards.epoch) - 1
+    return under("model", f"checkpoints/epoch_{before}.pt").format(**wildcards) if before else []
+
+
+def previous_option(wildcards, input):
+    """Command-line option for the checkpoint to go on from."""
+    return f"--previous {input.previous}" if input.previous else ""
+
+
+# score
+
+
+def limit_option(wildcards):
+    """Command-line option that limits the test part to the evaluation's sample size."""
+    size = STUDY["eval_sample_size"]
+    return f"--limit test={size}" if size else ""
+
+
+# evaluate
+
+
+def run_factors(protocol):
+    """Function that gives the factors of an evaluation as JSON."""
+
+    def text(wildcards):
+        factors = {name: wildcards[name] for name in ("dataset", "grouping", "split")}
+        factors |= {"seed": int(wildcards.seed), "sample_size": int(wildcards.size)}
+        factors |= {"model": wildcards.model, "epoch": int(wildcards.epoch), "protocol": protocol}
+        return json.dumps(factors | {"anomaly_ratio": ratio_share(wildcards) if protocol == "pseudo" else None})
+
+    return text
+
+
+def evaluation_files(folder):
+    """The files of one evaluation, named as users know them."""
+    return {
+        "results": under("model", f"{folder}/evaluation_results_epoch_{{epoch}}.json"),
+        "scores": under("model", f"{folder}/score_dist_epoch_{{epoch}}.png"),
+        "matrix": under("model", f"{folder}/confusion_matrix_epoch_{{epoch}}.png"),
+    }
+
+
+def mutated_option(wildcards, input):
+    """Command-line options of the pseudo protocol."""
+    return f"--protocol pseudo --mutated-scores {input.mutated}"
+
+
+SCHEMA = beside_snakefile("workflow/schemas/evaluation.schema.json")
+LABELLED = evaluation_files("evaluation=labelled/epoch_{epoch}")
+PSEUDO = evaluation_files("evaluation=pseudo/ratio={ratio}/epoch_{epoch}")
+
+
+# compare
+
+
+def run_evaluations(wildcards):
+    """Evaluation results of all epochs, protocols and ratios of a run."""
+    epochs = range(1, epochs_of(wildcards.model) + 1)
+    found = []
+    if "labelled" in STUDY["protocols"]:
+        found += expand(LABELLED["results"], epoch=epochs, **wildcards)
+    if "pseudo" in STUDY["protocols"]:
+        found += expand(PSEUDO["results"], epoch=epochs, ratio=map(as_ratio, STUDY["anomaly_ratios"]), **wildcards)
+    return found
+
+
+def run_tables(wildcards):
+    """The epoch tables of all runs of the study."""
+    return [under("model", "epochs.parquet").format(**run) for run in study_runs()]
+
+
+def of_study(name):
+    """Path of a result of the whole study."""
+    return f"results/studies/{STUDY['name']}/{name}"
+
+
+def study_figure(name):
+    """A figure over the whole study, with its caption in the report."""
+    labels = {"figure": name.replace("_", " ")}
+    return report(of_study(f"{name}.png"), caption=f"../report/{name}.rst", category="Comparison", labels=labels)
+
+
+def learning_curve_option(wildcards, output):
+    """Command-line option for the learning curve, which needs several sample sizes."""
+    curves = [path for path in output.figures if "learning_curve" in path]
+    return f"--learning-curve {curves[0]}" if curves else ""
+
+
+FIGURES = ["metrics_by_epoch", "roc"] + (["learning_curve"] if len(STUDY["sample_sizes"]) > 1 else [])

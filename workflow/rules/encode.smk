@@ -19,9 +19,10 @@ rule encode_sequences:
         "../../envs/data.yaml"
     params:
         code=code_digest("encode_sequences.py"),
+        script=script("encode_sequences.py"),
     message:
         "Encoding sequences of {wildcards.dataset} ({wildcards.split}, seed {wildcards.seed})"
     shell:
-        "python {SCRIPTS}/encode_sequences.py --sequences {input.sequences} --split {input.split}"
+        "python {params.script} --sequences {input.sequences} --split {input.split}"
         " --message-events {input.message_events} --train {output.train} --validation {output.validation}"
         " --test {output.test} --report {output.report} --log {log}"

@@ -17,9 +17,10 @@ rule measure_overlap:
         "../../envs/data.yaml"
     params:
         code=code_digest("measure_overlap.py"),
+        script=script("measure_overlap.py"),
     message:
         "Measuring the overlap of training and test ({wildcards.dataset}, {wildcards.size} training sequences)"
     shell:
-        "python {SCRIPTS}/measure_overlap.py --train {input.train} --sample-size {wildcards.size}"
+        "python {params.script} --train {input.train} --sample-size {wildcards.size}"
         " --validation {input.validation} --test {input.test} --output {output.overlap} --report {output.report}"
         " --log {log}"

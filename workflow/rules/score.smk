@@ -1,12 +1,6 @@
 """Scores of every validation and test sequence, once per checkpoint; and of the mutated sequences."""
 
 
-def limit_option(wildcards):
-    """Command-line option that limits the test part to the evaluation's sample size."""
-    size = STUDY["eval_sample_size"]
-    return f"--limit test={size}" if size else ""
-
-
 rule score_sequences:
     input:
         checkpoint=checkpoint_of,
@@ -24,12 +18,13 @@ rule score_sequences:
     threads: config["compute"]["model_threads"]
     params:
         code=model_code("score_sequences.py"),
+        script=script("score_sequences.py"),
         device=config["compute"]["device"],
         limit=limit_option,
     message:
         "Scoring with {wildcards.model}, epoch {wildcards.epoch} ({wildcards.dataset}, {wildcards.size} sequences)"
     shell:
-        "python {SCRIPTS}/score_sequences.py --checkpoint {input.checkpoint} --sequences validation={input.validation}"
+        "python {params.script} --checkpoint {input.checkpoint} --sequences validation={input.validation}"
         " --sequences test={input.test} {params.limit} --device {params.device} --threads {threads}"
         " --output {output.scores} --facts {output.facts} --log {log}"
 
@@ -50,9 +45,10 @@ rule score_mutated:
     threads: config["compute"]["model_threads"]
     params:
         code=model_code("score_sequences.py"),
+        script=script("score_sequences.py"),
         device=config["compute"]["device"],
     message:
         "Scoring mutated sequences with {wildcards.model}, epoch {wildcards.epoch} ({wildcards.dataset})"
     shell:
-        "python {SCRIPTS}/score_sequences.py --checkpoint {input.checkpoint} --mutated {input.mutated}"
+        "python {params.script} --checkpoint {input.checkpoint} --mutated {input.mutated}"
         " --device {params.device} --threads {threads} --output {output.scores} --facts {output.facts} --log {log}"

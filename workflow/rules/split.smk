@@ -16,6 +16,7 @@ rule split_sequences:
         "../../envs/data.yaml"
     params:
         code=code_digest("split_sequences.py"),
+        script=script("split_sequences.py"),
         order=setting("splits/{split}/order"),
         train=setting("splits/{split}/train"),
         validation=setting("splits/{split}/validation"),
@@ -24,6 +25,6 @@ rule split_sequences:
     message:
         "Splitting {wildcards.dataset} ({wildcards.split}, seed {wildcards.seed})"
     shell:
-        "python {SCRIPTS}/split_sequences.py --sequences {input.sequences} --sequence-report {input.report}"
+        "python {params.script} --sequences {input.sequences} --sequence-report {input.report}"
         " --order {params.order} --train {params.train} --validation {params.validation} --test {params.test}"
         " {params.gap} --seed {wildcards.seed} --output {output.split} --report {output.report} --log {log}"

@@ -18,6 +18,7 @@ rule mine_templates:
         "../../envs/data.yaml"
     params:
         code=code_digest("mine_templates.py"),
+        script=script("mine_templates.py"),
         fit_on=config["templates"]["fit_on"],
         depth=config["templates"]["depth"],
         similarity=config["templates"]["similarity"],
@@ -25,7 +26,7 @@ rule mine_templates:
     message:
         "Mining templates of {wildcards.dataset} ({wildcards.split}, seed {wildcards.seed})"
     shell:
-        "python {SCRIPTS}/mine_templates.py --messages {input.messages} --sequences {input.sequences}"
+        "python {params.script} --messages {input.messages} --sequences {input.sequences}"
         " --split {input.split} --fit-on {params.fit_on} --depth {params.depth} --similarity {params.similarity}"
         " --max-children {params.max_children} --templates {output.templates}"
         " --message-events {output.message_events} --report {output.report} --log {log}"

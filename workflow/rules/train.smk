@@ -1,17 +1,6 @@
 """Training: one job per epoch, each going on from its predecessor's checkpoint."""
 
 
-def previous_checkpoint(wildcards):
-    """The checkpoint of the epoch before; none for the first."""
-    before = int(wildcards.epoch) - 1
-    return under("model", f"checkpoints/epoch_{before}.pt").format(**wildcards) if before else []
-
-
-def previous_option(wildcards, input):
-    """Command-line option for the checkpoint to go on from."""
-    return f"--previous {input.previous}" if input.previous else ""
-
-
 rule train_epoch:
     input:
         train=under("seed", "train.parquet"),
@@ -30,6 +19,7 @@ rule train_epoch:
     threads: config["compute"]["model_threads"]
     params:
         code=model_code("train_epoch.py"),
+        script=script("train_epoch.py"),
         module=setting("models/{model}/module"),
         hyper=as_json("models/{model}/hyper"),
         device=config["compute"]["device"],
@@ -37,7 +27,7 @@ rule train_epoch:
     message:
         "Training {wildcards.model}, epoch {wildcards.epoch} ({wildcards.dataset}, {wildcards.size} sequences)"
     shell:
-        "python {SCRIPTS}/train_epoch.py --module {params.module} --variant {wildcards.model} --hyper {params.hyper:q}"
+        "python {params.script} --module {params.module} --variant {wildcards.model} --hyper {params.hyper:q}"
         " --train {input.train} --sample-size {wildcards.size} --seed {wildcards.seed} --epoch {wildcards.epoch}"
         " {params.previous} --device {params.device} --threads {threads} --output {output.checkpoint}"
         " --facts {output.facts} --log {log}"

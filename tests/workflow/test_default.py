@@ -1,0 +1,90 @@
+"""The default study, whole: what it shows, that it comes out the same twice, and its report."""
+
+import json
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+
+from tests.workflow.project import ROOT, Project
+
+pytestmark = pytest.mark.xdist_group("default")
+DEFAULT: dict[str, Any] = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+
+
+@pytest.fixture(scope="module")
+def default_study(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The default study, run to its end."""
+    project = Project(tmp_path_factory.mktemp("default") / "project")
+    project.build(DEFAULT)
+    return project
+
+
+def results(project: Project, pattern: str) -> dict[str, Path]:
+    found = {str(path.relative_to(project.root)): path for path in project.root.glob(f"results/runs/**/{pattern}")}
+    assert found
+    return found
+
+
+def test_the_raw_log_is_accounted_for(default_study: Project) -> None:
+    facts = json.loads(next(iter(results(default_study, "parse_report.json").values())).read_text())
+    assert facts["lines"] >= 100_000
+    assert facts["lines"] == facts["parsed"] + facts["joined"] + facts["rejected"]
+
+
+@pytest.mark.parametrize("protocol", ["labelled", "pseudo"])
+def test_each_deep_model_beats_every_trivial_baseline(default_study: Project, protocol: str) -> None:
+    table = pl.read_parquet(default_study.root / "results/studies/default/comparison.parquet")
+    last = table.filter((pl.col("protocol") == protocol) & (pl.col("epoch") == pl.col("epoch").max().over("model")))
+    area = dict(last.select("model", "roc_auc").iter_rows())
+    baselines = {"flag-all", "never-flag", "new-event", "isolation-forest"}
+    assert set(area) == baselines | {"deeplog", "logbert-small"}
+    assert area["flag-all"] == area["never-flag"] == 0.5
+    assert min(area["deeplog"], area["logbert-small"]) > max(area[name] for name in baselines)
+
+
+def test_new_events_alone_do_not_give_the_anomalies_away(default_study: Project) -> None:
+    table = pl.read_parquet(default_study.root / "results/studies/default/comparison.parquet")
+    row = table.filter((pl.col("protocol") == "labelled") & (pl.col("model") == "new-event"))
+    assert 0 < row["f1"].item() < 0.8
+
+
+def test_the_test_set_is_read_by_scoring_alone(default_study: Project) -> None:
+    """No job but the overlap table and the scoring is given the test part."""
+    readers = set()
+    for path in (default_study.root / "results/logs").rglob("*.log"):
+        command = path.read_text().splitlines()[0]
+        if "test.parquet" in command:
+            readers.add(re.search(r"(\w+)\.py", command)[1])  # type: ignore[index]
+    assert readers == {"encode_sequences", "measure_overlap", "score_sequences"}
+
+
+def test_twice_the_same_bytes(default_study: Project, tmp_path: Path) -> None:
+    again = Project(tmp_path / "project")
+    again.build(DEFAULT)
+    for pattern in ("*.parquet", "*.pt", "*.npz", "*.png", "evaluation_results_*.json"):
+        first, second = results(default_study, pattern), results(again, pattern)
+        assert first.keys() == second.keys()
+        for name, path in first.items():
+            if name.endswith("epochs.parquet"):
+                continue  # holds the durations
+            if not name.endswith(".json"):
+                assert path.read_bytes() == second[name].read_bytes(), name
+                continue
+            one, two = (json.loads(each.read_text()) for each in (path, second[name]))
+            assert one.pop("durations").keys() == two.pop("durations").keys()
+            assert one == two, name
+
+
+def test_the_snakemake_report_works_offline(default_study: Project) -> None:
+    done = default_study.snakemake("--report", "report.zip", study=DEFAULT)
+    assert done.returncode == 0, done.stdout[-3000:]
+    with zipfile.ZipFile(default_study.root / "report.zip") as archive:
+        page = archive.read(next(name for name in archive.namelist() if name.endswith("report.html"))).decode()
+    assert "confusion" in page
+    assert "flag-all" in page
+    assert not re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="https?://', page)
