@@ -4,12 +4,12 @@ What stands between the two markers of the file is replaced; with --check the fi
 """
 
 import argparse
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
+
 from logassay import cli
 from logassay.errors import UserError
 from logassay.files import write_text

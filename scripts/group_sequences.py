@@ -35,7 +35,8 @@ def arguments() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> None:
     """Build and write the sequences."""
-    labels = sequence.Labels(args.labels, *args.label_columns, args.kinds) if args.labels else None
+    key, label, normal, anomalous = args.label_columns
+    labels = sequence.Labels(args.labels, key, label, normal, anomalous, args.kinds) if args.labels else None
     grouping = sequence.Grouping(args.by, args.length, args.stride, args.label)
     sequence.run(args.lines, grouping, labels, args.output, args.report)
 

@@ -11,7 +11,6 @@ from jsonschema.validators import extend
 
 from logassay.errors import UserError
 
-
 MODELS = Path(__file__).parent / "models"
 
 
@@ -25,12 +24,27 @@ def _with_defaults(validator_class: Any) -> Any:
     def properties(validator: Any, described: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
         if isinstance(instance, dict):
             for key, subschema in described.items():
-                if "default" in subschema and key not in instance:
+                if key in instance:
+                    instance[key] = _typed(instance[key], subschema)
+                elif "default" in subschema:
                     default = subschema["default"]
                     instance[key] = default.copy() if isinstance(default, dict | list) else default
         yield from check_properties(validator, described, instance, schema)
 
     return extend(validator_class, {"properties": properties})
+
+
+def _typed(value: Any, schema: dict[str, Any]) -> Any:
+    """Give a text its type where no text is wanted: Snakemake's `--config` hands on nested numbers as text."""
+    if isinstance(value, list) and "items" in schema:
+        return [_typed(item, schema["items"]) for item in value]
+    wanted = schema.get("type", "string")
+    if not isinstance(value, str) or "string" in wanted:
+        return value
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
 
 
 _Validator = _with_defaults(Draft202012Validator)

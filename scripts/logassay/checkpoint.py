@@ -1,0 +1,127 @@
+"""Saving and loading checkpoints: complete, the same bytes for the same state, and unable to run code.
+
+A checkpoint is a zip archive of arrays and one JSON text, sealed with its own SHA-256.
+"""
+
+import hashlib
+import io
+import json
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from logassay.errors import UserError
+from logassay.files import write_bytes
+
+FORMAT = 1
+"""Version of the layout; a checkpoint of another version is refused."""
+SEAL = b"logassay sha256 "
+"""Begins the archive's comment; the digest of everything before it, hexadecimal, follows."""
+DIGEST = 64
+"""Length of the digest in bytes."""
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Write a state.
+
+    Parameters
+    ----------
+    path : Path
+        `.pt` for states whose arrays are torch tensors, `.npz` for NumPy arrays.
+    state : dict
+        Nested dicts (with text keys) of arrays and of values that JSON has.
+    """
+    arrays: dict[str, Any] = {}
+    text = json.dumps({"format": FORMAT, "state": _detach(state, "", arrays)}, sort_keys=True, allow_nan=False)
+    buffer = io.BytesIO()
+    if path.suffix == ".npz":
+        np.savez(buffer, text=np.frombuffer(text.encode(), dtype=np.uint8), **arrays)
+    else:
+        import torch
+
+        # Clones, since a tensor that is part of a larger one would take the whole of it along.
+        tensors = {name: arrays[name].detach().cpu().clone() for name in sorted(arrays)}
+        torch.save({"text": text, "tensors": tensors}, buffer)
+    write_bytes(path, seal(buffer.getvalue()))
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a state; its tensors are on the CPU.
+
+    Nothing in the file is interpreted before its checksum is found right, and it is never unpickled freely.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, damaged, or not a checkpoint of this version of LogAssay.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist; check the path or train the epoch with Snakemake.") from None
+    if not is_sealed(data):
+        if not data or data.startswith(b"PK") or data[:-DIGEST].endswith(SEAL):
+            raise UserError(
+                f"{path} is damaged (its content does not match its checksum); delete it and run Snakemake again."
+            )
+        raise _foreign(path)
+    try:
+        arrays: Any
+        if path.suffix == ".npz":
+            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+                arrays = dict(archive)
+            text = arrays.pop("text").tobytes()
+        else:
+            import torch
+
+            content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+            text, arrays = content["text"], content["tensors"]
+        plain = json.loads(text)
+        version, state = plain["format"], plain["state"]
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, pickle.UnpicklingError, zipfile.BadZipFile):
+        raise _foreign(path) from None
+    if version != FORMAT:
+        raise UserError(
+            f"{path} has checkpoint format {version}, this version of LogAssay reads {FORMAT}; "
+            "delete it and run Snakemake again."
+        )
+    attached: dict[str, Any] = _attach(state, arrays)
+    return attached
+
+
+def seal(archive: bytes) -> bytes:
+    """Append to a zip archive without a comment one that holds the digest of all bytes before it."""
+    body = archive[:-2] + (len(SEAL) + DIGEST).to_bytes(2, "little") + SEAL
+    return body + hashlib.sha256(body).hexdigest().encode()
+
+
+def is_sealed(data: bytes) -> bool:
+    """Whether bytes end with the digest of all the others."""
+    body = data[:-DIGEST]
+    return body.endswith(SEAL) and data[-DIGEST:] == hashlib.sha256(body).hexdigest().encode()
+
+
+def _foreign(path: Path) -> UserError:
+    return UserError(f"{path} is not a LogAssay checkpoint; give one that train_epoch.py has written.")
+
+
+def _detach(value: Any, name: str, arrays: dict[str, Any]) -> Any:
+    """Copy a state with every array moved to `arrays`, under its path, and a reference in its place."""
+    if isinstance(value, dict):
+        return {key: _detach(inner, f"{name}/{key}", arrays) for key, inner in value.items()}
+    if hasattr(value, "dtype"):
+        arrays[name] = value
+        return {"$array": name}
+    return value
+
+
+def _attach(value: Any, arrays: dict[str, Any]) -> Any:
+    """Put arrays back in the place of their references."""
+    if not isinstance(value, dict):
+        return value
+    if "$array" in value:
+        return arrays[value["$array"]]
+    return {key: _attach(inner, arrays) for key, inner in value.items()}

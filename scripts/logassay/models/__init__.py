@@ -1,0 +1,44 @@
+"""The anomaly detectors. Each file beside this one is one model; a new file with a `DETECTOR` is a new model.
+
+Models are loaded by name, so that a job imports the libraries of its own model only.
+"""
+
+import importlib
+from pathlib import Path
+
+from logassay.errors import UserError
+from logassay.models.base import Detector
+
+NOT_MODELS = {"__init__", "base", "neural"}
+"""Files of this folder that models share."""
+
+
+def names() -> list[str]:
+    """Return the names of all models, as the `module` key of config/models.yaml spells them."""
+    files = (path.stem for path in Path(__file__).parent.glob("*.py"))
+    return sorted(stem.replace("_", "-") for stem in files if stem not in NOT_MODELS)
+
+
+def load(name: str) -> type[Detector]:
+    """Import one model.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model's file, with - or _ between words.
+
+    Returns
+    -------
+    type[Detector]
+        The file's `DETECTOR`.
+
+    Raises
+    ------
+    UserError
+        If there is no such model; the message lists those there are.
+    """
+    known = names()
+    if name.replace("_", "-") not in known:
+        raise UserError(f"There is no model named {name!r}; the key module must be one of: {', '.join(known)}.")
+    detector: type[Detector] = importlib.import_module(f"logassay.models.{name.replace('-', '_')}").DETECTOR
+    return detector

@@ -1,0 +1,161 @@
+"""Scoring: what a trained model says about sequences, saved once so that judging needs no model.
+
+Equal sequences are scored once.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from logassay import checkpoint, models
+from logassay.corpus import Corpus, read_corpus
+from logassay.errors import UserError
+from logassay.files import read_parquet, write_json, write_parquet
+from logassay.models.base import Detector, Scores
+
+
+def load_detector(path: Path, device: str, threads: int) -> tuple[Detector, dict[str, Any]]:
+    """Restore a model from its checkpoint.
+
+    Parameters
+    ----------
+    path : Path
+        Checkpoint of an epoch.
+    device : str
+        "auto", "cpu" or "cuda".
+    threads : int
+        Threads torch may use.
+
+    Returns
+    -------
+    detector : Detector
+        The model, ready to score.
+    header : dict
+        `module`, `variant`, `hyper`, `seed`, `epoch` and `training_losses`.
+
+    Raises
+    ------
+    UserError
+        If the file is not a sound checkpoint.
+    """
+    header = checkpoint.load(path)
+    state = header.pop("detector")
+    kind = models.load(header["module"])
+    kind.set_threads(threads)
+    detector = kind(header["hyper"], header["seed"], device, header["variant"])
+    detector.restore(state)
+    return detector, header
+
+
+def score_corpus(detector: Detector, corpus: Corpus) -> Scores:
+    """Score every sequence of a corpus, equal ones once."""
+    first, inverse = corpus.distinct()
+    return detector.score(corpus.take(first)).take(inverse)
+
+
+def tabulate(scores: Scores) -> pl.DataFrame:
+    """Return scores as a table: length, unknown, score, paper, loss, then the model's components."""
+    count = len(scores.score)
+    loss = np.full(count, np.nan) if scores.loss is None else scores.loss
+    return pl.DataFrame(
+        {
+            "length": scores.length,
+            "unknown": scores.unknown,
+            "score": scores.score,
+            "paper": scores.paper,
+            "loss": pl.Series(loss, dtype=pl.Float64, nan_to_null=True),
+            **scores.components,
+        }
+    )
+
+
+def run(
+    *,
+    checkpoint_path: Path,
+    parts: Sequence[tuple[str, Path]],
+    limits: dict[str, int],
+    mutated: Path | None,
+    device: str,
+    threads: int,
+    output: Path,
+    facts: Path,
+) -> None:
+    """Score files of sequences and write the scores and the facts.
+
+    Parameters
+    ----------
+    checkpoint_path : Path
+        Checkpoint of the model.
+    parts : sequence of (str, Path)
+        Name and file of each part, for example ("test", test.parquet).
+    limits : dict of str to int
+        Number of rows to use of a part, where not all.
+    mutated : Path or None
+        mutated.parquet, whose rows name part and operator themselves.
+    device : str
+        "auto", "cpu" or "cuda".
+    threads : int
+        Threads torch may use.
+    output, facts : Path
+        Where the scores and the facts go.
+
+    Raises
+    ------
+    UserError
+        If parts share a name, a limit is larger than its part or names none, or a file is damaged.
+    """
+    detector, _ = load_detector(checkpoint_path, device, threads)
+    frames, corpora = [], []
+    if len(dict(parts)) < len(parts):
+        raise UserError("Two parts have the same name; give each --sequences a name of its own.")
+    for name in limits:
+        if name not in dict(parts):
+            raise UserError(f"The limit of {name} belongs to no part; parts are: {', '.join(dict(parts)) or 'none'}.")
+    for name, path in parts:
+        frame = read_parquet(path, ["sequence", "label", "kind"])
+        limit = limits.get(name, frame.height)
+        if not 0 <= limit <= frame.height:
+            raise UserError(
+                f"{path} holds {frame.height} sequences but {limit} are to be evaluated; "
+                f"set eval_sample_size to at most {frame.height} or use more data."
+            )
+        frames.append(frame.head(limit).select(pl.lit(name).alias("part"), "sequence", "label", "kind"))
+        corpora.append(read_corpus(path, limit))
+    if mutated is not None:
+        frames.append(read_parquet(mutated, ["part", "sequence", "label", "kind", "operator"]))
+        corpora.append(read_corpus(mutated))
+    corpus = concatenate(corpora)
+    begin = time.perf_counter()
+    scores = score_corpus(detector, corpus)
+    seconds = time.perf_counter() - begin
+    rows = pl.concat(frames).with_columns(
+        pl.col("sequence").cast(pl.Int32), pl.col("label").cast(pl.Boolean), pl.col("kind").cast(pl.String)
+    )
+    operator = [rows.drop_in_place("operator")] if mutated is not None else []
+    write_parquet(pl.concat([rows, tabulate(scores)], how="horizontal").with_columns(operator), output)
+    write_json(
+        facts,
+        {
+            "sequences": len(corpus),
+            "distinct": len(corpus.distinct()[0]),
+            "scoring_seconds": seconds,
+            "sequences_per_second": len(corpus) / seconds,
+            "device": detector.device,
+            "threads": threads,
+        },
+    )
+
+
+def concatenate(corpora: Sequence[Corpus]) -> Corpus:
+    """Join corpora into one, in order."""
+    lengths = np.concatenate([corpus.lengths for corpus in corpora])
+    return Corpus(
+        events=np.concatenate([corpus.events for corpus in corpora]),
+        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        labels=np.concatenate([corpus.labels for corpus in corpora]),
+        gaps=np.concatenate([corpus.gaps for corpus in corpora]),
+    )
