@@ -5,8 +5,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STUDY := results/studies/default
-# Jobs call plain `python`: it has to be the one of the environment.
-RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .PHONY: demo test lint format lock docs clean
 
@@ -17,18 +15,18 @@ $(VENV)/.ready: requirements.lock
 	touch $@
 
 demo: $(VENV)/.ready
-	$(RUN) snakemake --cores all
-	@$(RUN) python scripts/show_comparison.py --comparison $(STUDY)/comparison.parquet --path-shown $(STUDY)/comparison.md
+	$(BIN)/snakemake --cores all
+	@$(BIN)/python scripts/show_comparison.py --comparison $(STUDY)/comparison.parquet --path-shown $(STUDY)/comparison.md
 
 test: lint
-	$(RUN) python -m pytest tests -n 2 --dist loadgroup
+	$(BIN)/python -m pytest tests -n 2 --dist loadgroup
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy scripts
-	$(RUN) snakemake --lint
+	$(BIN)/snakemake --lint
 
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
@@ -37,7 +35,7 @@ format: $(VENV)/.ready
 
 # The option reference in config/README.md, generated from the schema.
 docs: $(VENV)/.ready
-	$(RUN) python scripts/describe_options.py --schema workflow/schemas/config.schema.yaml --readme config/README.md
+	$(BIN)/python scripts/describe_options.py --schema workflow/schemas/config.schema.yaml --readme config/README.md
 
 # After a change of a version in pyproject.toml: resolve everything anew in a fresh environment.
 lock:

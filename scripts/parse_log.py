@@ -39,7 +39,8 @@ def run(args: argparse.Namespace) -> None:
     # polars reads this once, when it is imported.
     os.environ["POLARS_MAX_THREADS"] = str(args.threads)
     from logassay.files import write_json
-    from logassay.parse import LineFormat, parse
+    from logassay.line_format import LineFormat
+    from logassay.parse import parse
 
     fmt = LineFormat.from_dict(args.format_name, args.format)
     report = parse(args.input, fmt, args.lines, args.messages, args.rejects)

@@ -51,7 +51,8 @@ def main(arguments: argparse.ArgumentParser, run: Callable[[argparse.Namespace],
     for handler in handlers:
         handler.setFormatter(formatter)
     logging.basicConfig(level=logging.INFO, handlers=handlers)
-    log.info("%s %s", Path(sys.argv[0]).name, " ".join(sys.argv[1:]))
+    if args.log is not None:
+        log.info("%s %s", Path(sys.argv[0]).name, " ".join(sys.argv[1:]))
     try:
         run(args)
     except UserError as error:

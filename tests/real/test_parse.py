@@ -9,7 +9,8 @@ import pytest
 import yaml
 from drain3.drain import Drain
 
-from logassay.parse import LineFormat, ParseReport, parse
+from logassay.line_format import LineFormat
+from logassay.parse import ParseReport, parse
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = yaml.safe_load((ROOT / "config" / "datasets.yaml").read_text())

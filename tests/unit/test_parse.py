@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from logassay import parse as module
 from logassay.errors import UserError
-from logassay.parse import LineFormat, ParseReport, parse
+from logassay.line_format import LineFormat
+from logassay.parse import ParseReport, parse
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = yaml.safe_load((ROOT / "config" / "datasets.yaml").read_text())

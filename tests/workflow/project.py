@@ -1,6 +1,5 @@
 """A copy of the project in an empty folder, and Snakemake run in it as a user would."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -48,11 +47,9 @@ class Project:
         """Run Snakemake on a study; standard output and error come back as one text."""
         (self.root / "study.yaml").write_text(yaml.safe_dump(study or STUDY))
         command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "study.yaml", *options]
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         return subprocess.run(
             command,
             cwd=self.root,
-            env=os.environ | {"PATH": path},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
