@@ -38,7 +38,7 @@ def rows(schema: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str, s
 
 def _kind(option: dict[str, Any]) -> str:
     if "enum" in option:
-        return " or ".join(f"`{value}`" for value in option["enum"])
+        return " or ".join("null" if value is None else f"`{value}`" for value in option["enum"])
     kind = option.get("type", "")
     if isinstance(kind, list):
         return " or ".join(kind)

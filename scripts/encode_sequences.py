@@ -13,6 +13,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--sequences", type=Path, required=True, help="sequences.parquet of the sequence stage")
     parser.add_argument("--split", type=Path, required=True, help="split.parquet of the split stage")
     parser.add_argument("--message-events", type=Path, required=True, help="message_events.parquet of the templates")
+    parser.add_argument("--templates", type=Path, required=True, help="templates.parquet, to count unknown events")
     for part in PARTS:
         parser.add_argument(f"--{part}", type=Path, required=True, help=f"output: the {part} part, Parquet")
     parser.add_argument("--report", type=Path, required=True, help="output: counts of each part, JSON")
@@ -22,7 +23,7 @@ def arguments() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> None:
     """Encode all parts."""
     outputs = {part: getattr(args, part) for part in PARTS}
-    encode.run(args.sequences, args.split, args.message_events, outputs, args.report)
+    encode.run(args.sequences, args.split, args.message_events, args.templates, outputs, args.report)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Mine templates with Drain from the messages of the training split, then freeze them.
 
-Every message of the log gets the event id of its template, or 1 (UNK) if the training split has none that fits.
+Every message of the log gets the event id of its template. Messages that fit none of the training split are grouped
+into further templates, which are marked as not in training: no model knows them.
 """
 
 import argparse
@@ -15,6 +16,12 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--messages", type=Path, required=True, help="messages.parquet of the parse stage")
     parser.add_argument("--sequences", type=Path, required=True, help="sequences.parquet of the sequence stage")
     parser.add_argument("--split", type=Path, required=True, help="split.parquet of the split stage")
+    parser.add_argument(
+        "--miner",
+        choices=["drain", "none"],
+        default="drain",
+        help="none makes every message a template, for data sets that come with event ids (default: drain)",
+    )
     parser.add_argument(
         "--fit-on",
         choices=["train", "all"],
@@ -36,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
         args.messages,
         args.sequences,
         args.split,
-        template.DrainSettings(args.depth, args.similarity, args.max_children),
+        None if args.miner == "none" else template.DrainSettings(args.depth, args.similarity, args.max_children),
         args.fit_on,
         args.templates,
         args.message_events,

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
     mutated, manifest = mutate.mutate_corpus(
         read_corpus(args.validation),
         read_parquet(args.validation, ["sequence", "id"]),
-        read_parquet(args.templates, ["event"])["event"].to_numpy(),
+        mutate.known_events(args.templates),
         sessions=args.sessions,
         rate=args.anomaly_ratio,
         operators=args.operators,

@@ -30,6 +30,7 @@ def arguments() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = cli.parser(__doc__)
     parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint of the epoch to score with")
+    parser.add_argument("--templates", type=Path, help="templates.parquet of the split, for models that read text")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument(
         "--sequences",
@@ -61,6 +62,7 @@ def run(args: argparse.Namespace) -> None:
     """Score the sequences."""
     score.run(
         checkpoint_path=args.checkpoint,
+        templates=args.templates,
         parts=args.sequences,
         limits=dict(args.limit),
         mutated=args.mutated,

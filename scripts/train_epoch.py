@@ -19,6 +19,7 @@ def arguments() -> argparse.ArgumentParser:
         "--hyper", type=cli.json_value, default={}, help="hyperparameters as JSON; missing ones take their default"
     )
     parser.add_argument("--train", type=Path, required=True, help="train.parquet of the encoding stage")
+    parser.add_argument("--templates", type=Path, help="templates.parquet of the split, for models that read text")
     parser.add_argument("--sample-size", type=int, required=True, help="use so many of its first sequences")
     parser.add_argument("--seed", type=int, required=True, help="seed of weights, order and masks")
     parser.add_argument("--epoch", type=int, required=True, help="number of the epoch, from 1")
@@ -41,6 +42,7 @@ def run(args: argparse.Namespace) -> None:
         variant=args.variant,
         hyper=args.hyper,
         train=args.train,
+        templates=args.templates,
         sample_size=args.sample_size,
         seed=args.seed,
         epoch=args.epoch,

@@ -49,6 +49,8 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "unseen_sequences": pl.Int64,
     **{f"unseen_{name}": pl.Int64 for name in COUNTS},
     **{f"unseen_{name}": pl.Float64 for name in METRICS},
+    "ceiling_recall": pl.Float64,
+    "ceiling_f1": pl.Float64,
     **dict.fromkeys(DURATIONS, pl.Float64),
     "checkpoint": pl.String,
     "roc_fpr": pl.List(pl.Float64),
@@ -78,7 +80,7 @@ def summarise(paths: Sequence[Path]) -> pl.DataFrame:
 
 
 def _flat(evaluation: Mapping[str, Any]) -> dict[str, Any]:
-    threshold, unseen = evaluation["threshold"], evaluation["unseen"]
+    threshold, unseen, ceiling = evaluation["threshold"], evaluation["unseen"], evaluation["ceiling"]
     return {
         **evaluation["run"],
         **evaluation["counts"],
@@ -94,6 +96,8 @@ def _flat(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         "unseen_sequences": unseen and unseen["sequences"],
         **{f"unseen_{name}": unseen and unseen["counts"][name] for name in COUNTS},
         **{f"unseen_{name}": unseen and unseen["metrics"][name] for name in METRICS},
+        "ceiling_recall": ceiling and ceiling["recall_without_false_alarms"],
+        "ceiling_f1": ceiling and ceiling["f1"],
         **evaluation["durations"],
         "checkpoint": evaluation["provenance"]["checkpoint"],
         "roc_fpr": evaluation["roc"]["fpr"],
@@ -297,6 +301,12 @@ def _notes(rows: Sequence[Row], templates_fit_on: str) -> str:
     if not pseudo:
         seen += f", {_spread(rows, 'share_seen_anomalous', percent)} of the anomalous ones"
     notes.append(f"Evaluated sequences whose events also occur, in this order, as a training sequence: {seen}.")
+    if any((row["ceiling_f1"] or 1) < 1 for row in rows):
+        notes.append(
+            f"Label ceiling: equal event sequences carry different labels, so that nothing that sees only them exceeds a "
+            f"recall of {_spread(rows, 'ceiling_recall', percent)} without false alarms, or an F1 of "
+            f"{_spread(rows, 'ceiling_f1', decimal)}."
+        )
     notes.append(f"Events that the models do not know: {_spread(rows, 'unknown_share', percent)}.")
     if templates_fit_on == "all":
         notes.append(

@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from logassay.corpus import UNK
 from logassay.files import read_parquet, write_json, write_parquet
 from logassay.split import PARTS
 
@@ -46,16 +45,19 @@ def encode(sequences: pl.DataFrame, split: pl.DataFrame, message_events: pl.Data
     return frame.with_columns(events=pl.Series(pl.from_arrow(lists))).select(COLUMNS)
 
 
-def run(sequences: Path, split: Path, message_events: Path, outputs: dict[str, Path], report: Path) -> None:
+def run(
+    sequences: Path, split: Path, message_events: Path, templates: Path, outputs: dict[str, Path], report: Path
+) -> None:
     """Write the event sequences of the three parts, and a report with the counts of each."""
     all_sequences = read_parquet(sequences, ["sequence", "id", "label", "kind", "start", "message_ids", "gaps"])
     assignment = read_parquet(split)
     events = read_parquet(message_events)
+    known = read_parquet(templates, ["event", "in_training"]).filter("in_training")["event"]
     parts: list[dict[str, Any]] = []
     for part in PARTS:
         frame = encode(all_sequences, assignment, events, part)
         flat = frame["events"].explode(empty_as_null=False)
-        unknown = int((flat == UNK).sum())
+        unknown = int((~flat.is_in(known.implode())).sum())
         parts.append({"part": part, "sequences": frame.height, "events": len(flat), "unknown_events": unknown})
         write_parquet(frame, outputs[part])
     write_json(report, {"parts": parts})

@@ -5,6 +5,7 @@ Change here how a sequence is mutated and which sessions serve calibration; how 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ import polars as pl
 
 from logassay.corpus import ANOMALOUS, Corpus
 from logassay.errors import UserError
+from logassay.files import read_parquet
 
 OPERATORS = ("replace", "insert", "delete", "swap")
 """The mutation operators, in the order in which a substitute is looked for."""
@@ -162,6 +164,11 @@ def mutate_sequence(
                 raise RuntimeError(f"{change} left its parent unchanged")
             return mutated, mutated_gaps, change
     raise RuntimeError("no operator can change the sequence, although `insert` always can")
+
+
+def known_events(templates: Path) -> Events:
+    """Read from templates.parquet the events that occur in the training split: what mutations may put in."""
+    return read_parquet(templates, ["event", "in_training"]).filter("in_training")["event"].to_numpy()
 
 
 def mutate_corpus(

@@ -18,7 +18,9 @@ from logassay.files import read_parquet, write_json, write_parquet
 from logassay.models.base import Detector, Scores
 
 
-def load_detector(path: Path, device: str, threads: int) -> tuple[Detector, dict[str, Any]]:
+def load_detector(
+    path: Path, device: str, threads: int, templates: Path | None
+) -> tuple[Detector, dict[str, Any]]:
     """Restore a model from its checkpoint.
 
     Parameters
@@ -29,6 +31,8 @@ def load_detector(path: Path, device: str, threads: int) -> tuple[Detector, dict
         "auto", "cpu" or "cuda".
     threads : int
         Threads torch may use.
+    templates : Path or None
+        templates.parquet; models that read no templates need none.
 
     Returns
     -------
@@ -40,7 +44,7 @@ def load_detector(path: Path, device: str, threads: int) -> tuple[Detector, dict
     Raises
     ------
     UserError
-        If the file is not a sound checkpoint.
+        If the file is not a sound checkpoint, or the templates are needed and missing.
     """
     header = checkpoint.load(path)
     state = header.pop("detector")
@@ -48,6 +52,7 @@ def load_detector(path: Path, device: str, threads: int) -> tuple[Detector, dict
     kind.set_threads(threads)
     detector = kind(header["hyper"], header["seed"], device, header["variant"])
     detector.restore(state)
+    models.give_templates(detector, templates)
     return detector, header
 
 
@@ -76,6 +81,7 @@ def tabulate(scores: Scores) -> pl.DataFrame:
 def run(
     *,
     checkpoint_path: Path,
+    templates: Path | None,
     parts: Sequence[tuple[str, Path]],
     limits: dict[str, int],
     mutated: Path | None,
@@ -90,6 +96,8 @@ def run(
     ----------
     checkpoint_path : Path
         Checkpoint of the model.
+    templates : Path or None
+        templates.parquet; models that read no templates need none.
     parts : sequence of (str, Path)
         Name and file of each part, for example ("test", test.parquet).
     limits : dict of str to int
@@ -108,7 +116,7 @@ def run(
     UserError
         If parts share a name, a limit is larger than its part or names none, or a file is damaged.
     """
-    detector, _ = load_detector(checkpoint_path, device, threads)
+    detector, _ = load_detector(checkpoint_path, device, threads, templates)
     frames, corpora = [], []
     if len(dict(parts)) < len(parts):
         raise UserError("Two parts have the same name; give each --sequences a name of its own.")

@@ -113,7 +113,7 @@ def _sentence(error: Any) -> str:
         missing = next(name for name in error.validator_value if name not in error.instance)
         return f"The configuration lacks '{f'{key}.' if key else ''}{missing}'; add it (config/README.md describes it)."
     if error.validator == "oneOf":
-        return f"'{key}' must have exactly one of: file; url with sha256; simulate."
+        return f"'{key}' must have exactly one of: file; url with sha256; simulate; sessions."
     return f"'{key}' in the configuration is wrong: {error.message}; config/README.md says what it may be."
 
 
@@ -142,6 +142,10 @@ def _check_names(config: dict[str, Any]) -> None:
             )
     for name in study["datasets"]:
         wanted = config["datasets"][name]["format"]
+        if "sessions" in config["datasets"][name]["source"]:
+            continue
+        if wanted is None:
+            raise UserError(f"datasets.{name}.format is missing; name the format of its lines (an entry of 'formats').")
         if wanted not in config["formats"]:
             raise UserError(
                 f"datasets.{name}.format names '{wanted}', which is not defined under 'formats'; "
@@ -153,7 +157,10 @@ def _check_sources(config: dict[str, Any]) -> None:
     """Check that the files of the chosen datasets exist."""
     for name in config["study"]["datasets"]:
         dataset = config["datasets"][name]
-        files = {"source.file": dataset["source"].get("file")}
+        source = dataset["source"]
+        files = {"source.file": source.get("file")}
+        files |= {f"source.sessions.{row}.file": each["file"] for row, each in enumerate(source.get("sessions", []))}
+        files |= {"source.templates.file": source["templates"]["file"]} if source["templates"] else {}
         if dataset["labels"]:
             files |= {"labels.file": dataset["labels"]["file"], "labels.kinds": dataset["labels"]["kinds"]}
         for key, path in files.items():
@@ -161,12 +168,17 @@ def _check_sources(config: dict[str, Any]) -> None:
                 raise UserError(f"datasets.{name}.{key}: there is no file '{path}'; correct the path.")
         if dataset["labels"] and "simulate" in dataset["source"]:
             raise UserError(f"datasets.{name}.labels: a simulated log brings its own labels; remove this key.")
-        labelled = dataset["labels"] or "simulate" in dataset["source"] or config["formats"][dataset["format"]]["alert"]
+        labelled = dataset["labels"] or "simulate" in source or _has_labels(source.get("sessions", []))
+        labelled = labelled or ("sessions" not in source and config["formats"][dataset["format"]]["alert"])
         if "labelled" in config["study"]["protocols"] and not labelled:
             raise UserError(
                 f"study.protocols asks for 'labelled', but dataset '{name}' has no labels; "
                 f"name a file in datasets.{name}.labels, or set study.protocols to [pseudo]."
             )
+
+
+def _has_labels(sessions: list[dict[str, Any]]) -> bool:
+    return any(each["label"] or each["all"] for each in sessions)
 
 
 def _check_groupings(config: dict[str, Any]) -> None:

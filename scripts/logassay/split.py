@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from logassay.errors import UserError
@@ -22,20 +23,26 @@ class Split:
 
     Attributes
     ----------
-    order : "chronological" or "shuffled"
-        By start time, or at random (the literature's habit; a contrast, since the future then teaches the past).
+    order : "chronological", "shuffled" or "given"
+        By start time, or at random (the literature's habit; a contrast, since the future then teaches the past), or as
+        the data set itself says.
     train, validation, test : float
-        Shares of the sequences, at most 1 in sum.
+        Shares of the sequences, at most 1 in sum. When given, `validation` is the share of the training part that is
+        drawn at random to validate, unless the data set has a validation part, and the others have no effect.
     gap : int or None
-        Sequences left out between the parts; None takes as many as may share lines (at least one), and none when
-        shuffled.
+        Sequences left out between the parts; None takes as many as may share lines (at least one) when chronological,
+        and none otherwise.
+    anomalous : "anywhere" or "test"
+        Where anomalous sequences go: as the order has it, or all into the test part, so that the shares are those of
+        the normal ones.
     """
 
-    order: Literal["chronological", "shuffled"]
+    order: Literal["chronological", "shuffled", "given"]
     train: float
     validation: float
     test: float
     gap: int | None = None
+    anomalous: Literal["anywhere", "test"] = "anywhere"
 
 
 def divide(
@@ -46,7 +53,7 @@ def divide(
     Parameters
     ----------
     sequences : polars.DataFrame
-        Columns `sequence`, `label`, `start`, `end`.
+        Columns `sequence`, `label`, `start`, `end`, and `part` where the data set gives it.
     split : Split
         Order and shares.
     independent_after : int
@@ -61,36 +68,65 @@ def divide(
     report : dict
         Counts for each part, and how many training sequences were still open when the test part began.
     """
+    rng = np.random.default_rng(seed)
+    gap = split.gap or 0
+    if split.order == "given":
+        ordered, part = _given(sequences, split.validation, rng)
+    else:
+        if split.order == "chronological":
+            ordered = sequences.sort("start", "sequence")
+            gap = max(1, independent_after) if split.gap is None else split.gap
+        else:
+            ordered = sequences[rng.permutation(sequences.height)]
+        part = np.full(ordered.height, "test", dtype=object)
+        drawn = np.ones(ordered.height, dtype=bool)
+        if split.anomalous == "test":
+            drawn = ~ordered["label"].fill_null(False).to_numpy()
+        part[drawn] = _by_shares(int(drawn.sum()), split, gap)
+    for name in PARTS:
+        if not (part == name).any():
+            raise UserError(
+                f"The {name} part of the split is empty: {sequences.height} sequences with a gap of {gap} are too few; "
+                "use more data, smaller windows or other shares."
+            )
+    rank = np.zeros(ordered.height, dtype=np.int32)
+    for name in (*PARTS, "gap"):
+        rows = np.flatnonzero(part == name)
+        rank[rows] = rng.permutation(len(rows)) if name != "gap" else np.arange(len(rows))
+    columns = {"part": pl.Series(list(part), dtype=pl.String), "rank": pl.Series(rank)}
+    assignment = ordered.select("sequence").with_columns(**columns).sort("sequence")
+    divided = sequences.select("sequence", "label", "start", "end").join(assignment, on="sequence")
+    return assignment, _report(divided, split.order, gap)
+
+
+def _by_shares(count: int, split: Split, gap: int) -> npt.NDArray[np.object_]:
+    """Cut `count` sequences, in order, into parts of the given shares with a gap between them."""
     total = split.train + split.validation + split.test
     if total > 1 + 1e-9:
         raise UserError(f"The split's train, validation and test shares sum to {total:g}; they may not exceed 1.")
-    rng = np.random.default_rng(seed)
-    count = sequences.height
-    if split.order == "chronological":
-        ordered = sequences.sort("start", "sequence")["sequence"].to_numpy()
-        gap = max(1, independent_after) if split.gap is None else split.gap
-    else:
-        ordered = rng.permutation(sequences["sequence"].to_numpy())
-        gap = split.gap or 0
     borders = np.rint(np.cumsum([split.train, split.validation, split.test]) * count).astype(int)
     part = np.full(count, "gap", dtype=object)
     begin = 0
     for name, end in zip(PARTS, borders, strict=True):
         part[begin:end] = name
         begin = end + gap
-        if not (part == name).any():
-            raise UserError(
-                f"The {name} part of the split is empty: {count} sequences with a gap of {gap} are too few; "
-                "use more data, smaller windows or other shares."
-            )
-    rank = np.zeros(count, dtype=np.int32)
-    for name in (*PARTS, "gap"):
-        rows = np.flatnonzero(part == name)
-        rank[rows] = rng.permutation(len(rows)) if name != "gap" else np.arange(len(rows))
-    assignment = pl.DataFrame(
-        {"sequence": pl.Series(ordered, dtype=pl.Int32), "part": pl.Series(list(part), dtype=pl.String), "rank": rank}
-    ).sort("sequence")
-    return assignment, _report(sequences.join(assignment, on="sequence"), split.order, gap)
+    return part
+
+
+def _given(
+    sequences: pl.DataFrame, validation: float, rng: np.random.Generator
+) -> tuple[pl.DataFrame, npt.NDArray[np.object_]]:
+    """Take the data set's own parts; draw the validation part from training where it has none."""
+    if "part" not in sequences.columns or sequences["part"].null_count():
+        raise UserError(
+            "The split's order is 'given', but the data set does not say the part of every sequence; "
+            "name the part in its source, or choose a chronological or shuffled split."
+        )
+    part = sequences["part"].to_numpy().astype(object)
+    if not (part == "validation").any():
+        train = np.flatnonzero(part == "train")
+        part[rng.permutation(train)[: round(validation * len(train))]] = "validation"
+    return sequences, part
 
 
 def _report(divided: pl.DataFrame, order: str, gap: int) -> dict[str, Any]:
@@ -116,7 +152,7 @@ def _report(divided: pl.DataFrame, order: str, gap: int) -> dict[str, Any]:
 
 def run(sequences: Path, sequence_report: Path, split: Split, seed: int, output: Path, report: Path) -> None:
     """Divide the sequences of a file and write the assignment with its report."""
-    frame = read_parquet(sequences, ["sequence", "label", "start", "end"])
+    frame = read_parquet(sequences)
     assignment, facts = divide(frame, split, read_json(sequence_report)["independent_after"], seed)
     write_parquet(assignment, output)
     write_json(report, facts)

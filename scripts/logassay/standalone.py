@@ -65,12 +65,9 @@ def training_facts(checkpoint: Path, header: dict[str, Any]) -> dict[str, Any]:
     return {"training_loss": loss, "checkpoint_sha256": sha256_of(checkpoint), "wall_seconds": None}
 
 
-def known_events(validation: Path, detector: Detector) -> npt.NDArray[np.int32]:
+def known_events(templates: Path, detector: Detector) -> npt.NDArray[np.int32]:
     """Return the events that mutations draw from: the split's templates, or else what the model knows."""
-    templates = validation.with_name("templates.parquet")
-    if templates.is_file():
-        return read_parquet(templates, ["event"])["event"].to_numpy()
-    return detector.vocabulary.known.astype(np.int32)
+    return mutate.known_events(templates) if templates.is_file() else detector.vocabulary.known.astype(np.int32)
 
 
 def _scored(detector: Detector, rows: pl.DataFrame, corpus: Corpus) -> pl.DataFrame:
@@ -126,14 +123,15 @@ def evaluate_checkpoint(
     dict
         The evaluation that was written.
     """
-    detector, header = score.load_detector(checkpoint, device, threads)
-    directory = output / f"epoch_{header['epoch']}"
     path = locate(validation_data, VALIDATION)
+    templates = path.with_name("templates.parquet")
+    detector, header = score.load_detector(checkpoint, device, threads, templates if templates.is_file() else None)
+    directory = output / f"epoch_{header['epoch']}"
     intact = _part(detector, path, "validation", None)
     run: dict[str, Any] = {"model": header["variant"], "epoch": header["epoch"], "seed": header["seed"]}
     if pseudo is not None:
         names = read_parquet(path, ["sequence", "id"])
-        known = known_events(path, detector)
+        known = known_events(templates, detector)
         mutated, manifest = mutate.mutate_corpus(
             read_corpus(path), names, known, pseudo.sessions, pseudo.anomaly_ratio, pseudo.operators, pseudo.seed
         )

@@ -1,4 +1,4 @@
-"""Templates: mined by Drain from the training split's messages, then frozen; other messages match one or are UNK.
+"""Templates: mined by Drain from the training split's messages, then frozen; what fits none is grouped by itself.
 
 Masked messages are few, so that the miner sees each distinct one once, in order of first appearance.
 """
@@ -11,7 +11,7 @@ from typing import Any, Literal
 import polars as pl
 from drain3.drain import Drain
 
-from logassay.corpus import FIRST_EVENT, UNK
+from logassay.corpus import FIRST_EVENT
 from logassay.files import read_parquet, write_json, write_parquet
 
 
@@ -60,6 +60,9 @@ def assign(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Mine templates and give every message of the log its event id.
 
+    Messages that fit no template of the training split are unknown to every model. A second miner with the same
+    settings groups them, so that models which read templates know what they say; its templates follow the others.
+
     Parameters
     ----------
     messages : polars.DataFrame
@@ -74,58 +77,76 @@ def assign(
     Returns
     -------
     templates : polars.DataFrame
-        `event` (id, from 2), `template`, `messages` (how many distinct masked messages it stands for).
+        `event` (id, from 2), `template`, `messages` (how many distinct masked messages it stands for), `in_training`
+        (whether one of those occurs in the training split).
     message_events : polars.DataFrame
-        `message_id`, `event`; 1 (UNK) where no template matches.
+        `message_id`, `event`.
     """
-    seen = pl.col("message_id").is_in(training.implode()) if fit_on == "train" else pl.lit(True)
-    fitted = messages.filter(seen).sort("message_id")
+    seen = pl.col("message_id").is_in(training.implode())
+    fitted = messages.filter(seen if fit_on == "train" else pl.lit(True)).sort("message_id")
     drain, clusters = mine(fitted["message"], settings)
-    event_of = dict(zip(fitted["message_id"].to_list(), clusters, strict=True))
-    for message_id, message in messages.filter(~pl.col("message_id").is_in(list(event_of))).iter_rows():
+    cluster_of = dict(zip(fitted["message_id"].to_list(), clusters, strict=True))
+    unmatched = {}
+    for message_id, message in messages.join(fitted, on="message_id", how="anti").sort("message_id").iter_rows():
         # The tree may lead past a template that fits, hence the full search where it finds none.
         match = drain.match(message, full_search_strategy="fallback")
-        event_of[message_id] = match.cluster_id if match else UNK - FIRST_EVENT + 1
+        if match:
+            cluster_of[message_id] = match.cluster_id
+        else:
+            unmatched[message_id] = message
+    others, clusters = mine(unmatched.values(), settings)
+    cluster_of |= {key: len(drain.clusters) + number for key, number in zip(unmatched, clusters, strict=True)}
     message_events = pl.DataFrame(
-        {"message_id": list(event_of), "event": list(event_of.values())},
+        {"message_id": list(cluster_of), "event": list(cluster_of.values())},
         schema={"message_id": pl.Int32, "event": pl.Int32},
     ).select("message_id", event=pl.col("event") + (FIRST_EVENT - 1))
-    counts = message_events.group_by("event").agg(messages=pl.len())
+    counts = message_events.group_by("event").agg(messages=pl.len().cast(pl.Int32), in_training=seen.any())
+    mined = [cluster.get_template() for cluster in (*drain.clusters, *others.clusters)]
     templates = (
-        pl.DataFrame(
-            {
-                "event": [cluster.cluster_id + FIRST_EVENT - 1 for cluster in drain.clusters],
-                "template": [cluster.get_template() for cluster in drain.clusters],
-            },
-            schema={"event": pl.Int32, "template": pl.String},
-        )
+        pl.DataFrame({"template": mined}, schema={"template": pl.String})
+        .select(event=pl.int_range(FIRST_EVENT, FIRST_EVENT + len(mined), dtype=pl.Int32), template="template")
         .join(counts, on="event", how="left")
-        .with_columns(pl.col("messages").cast(pl.Int32))
         .sort("event")
     )
     return templates, message_events.sort("message_id")
+
+
+def as_given(messages: pl.DataFrame, training: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Make every message a template of its own, for data sets that come with event ids; see `assign`."""
+    events = messages.sort("message_id").select(
+        "message_id",
+        event=pl.col("message_id") + FIRST_EVENT,
+        template="message",
+        messages=pl.lit(1, dtype=pl.Int32),
+        in_training=pl.col("message_id").is_in(training.implode()),
+    )
+    return events.drop("message_id"), events.select("message_id", "event")
 
 
 def run(
     messages: Path,
     sequences: Path,
     split: Path,
-    settings: DrainSettings,
+    settings: DrainSettings | None,
     fit_on: Literal["train", "all"],
     templates_path: Path,
     message_events_path: Path,
     report: Path,
 ) -> None:
-    """Mine the templates of a split and write them, the event id of every message, and a report."""
+    """Mine the templates of a split (without settings: take messages as they are) and write them with a report."""
     all_messages = read_parquet(messages, ["message_id", "message"])
     training = _training_messages(sequences, split)
-    templates, message_events = assign(all_messages, training, settings, fit_on)
+    if settings is None:
+        templates, message_events = as_given(all_messages, training)
+    else:
+        templates, message_events = assign(all_messages, training, settings, fit_on)
     facts: dict[str, Any] = {
         "fit_on": fit_on,
         "templates": templates.height,
+        "templates_in_training": int(templates["in_training"].sum()),
         "messages": all_messages.height,
         "messages_in_training": len(training),
-        "messages_unknown": int((message_events["event"] == UNK).sum()),
+        "messages_unknown": int(templates.filter(~pl.col("in_training"))["messages"].sum()),
     }
     write_parquet(templates, templates_path)
     write_parquet(message_events, message_events_path)

@@ -22,6 +22,7 @@ def run(
     variant: str,
     hyper: dict[str, Any],
     train: Path,
+    templates: Path | None,
     sample_size: int,
     seed: int,
     epoch: int,
@@ -41,6 +42,8 @@ def run(
         Hyperparameters by name.
     train : Path
         train.parquet.
+    templates : Path or None
+        templates.parquet; models that read no templates need none.
     sample_size : int
         Number of its first rows to use.
     seed : int
@@ -68,6 +71,7 @@ def run(
     detector = kind(hyper, seed, device, variant)
     header = {"module": module, "variant": variant, "hyper": detector.hyperparameters, "seed": seed}
     losses = resume(detector, header, epoch, previous)
+    models.give_templates(detector, templates)
     corpus = read_corpus(train, sample_size)
     normal = corpus.not_anomalous()
     begin = time.perf_counter()

@@ -356,3 +356,13 @@ def test_heavy_packages_stay_out() -> None:
     scripts = SCHEMA.parents[2] / "scripts"
     found = subprocess.run([sys.executable, "-c", code], cwd=scripts, check=True, capture_output=True, text=True)
     assert found.stdout.strip() == ""
+
+
+def test_the_label_ceiling_by_hand() -> None:
+    """Sequence 0 is always anomalous, 1 in two of three cases, 2 in one of four, 3 never."""
+    rows = [(0, True), (0, True), (1, True), (1, True), (1, False)]
+    rows += [(2, True), *[(2, False)] * 3, (3, False)]
+    frame = pl.DataFrame(rows, schema={"distinct": pl.Int32, "label": pl.Boolean}, orient="row")
+    # Five anomalies. Flagging 0: F1 = 4/(2+5); 0 and 1: 8/(5+5); 0, 1 and 2: 10/(9+5).
+    assert evaluate._ceiling(frame) == {"recall_without_false_alarms": 2 / 5, "f1": 8 / 10}
+    assert evaluate._ceiling(frame.filter(~pl.col("label"))) is None

@@ -18,6 +18,7 @@ from logassay.mutate import (
     apply_change,
     assign_operators,
     change_count,
+    known_events,
     mutate_corpus,
     propose,
 )
@@ -121,6 +122,15 @@ def test_a_prefix_of_the_data_mutates_alike() -> None:
     whole, _ = mutate(lists)
     part, _ = mutate(lists[:50])
     assert whole.head(50).equals(part)
+
+
+def test_only_events_of_training_are_put_in(tmp_path: Path) -> None:
+    templates = pl.DataFrame({"event": [2, 3, 4], "in_training": [True, False, True]})
+    write_parquet(templates, tmp_path / "templates.parquet")
+    known = known_events(tmp_path / "templates.parquet")
+    assert known.tolist() == [2, 4]
+    _, manifest = mutate([[2, 3, 2]] * 90, operators=["insert", "replace"], known=known)
+    assert set(manifest["replacement"].explode()) == {2, 4}
 
 
 def test_operators_are_assigned_evenly() -> None:

@@ -49,7 +49,8 @@ def trained(folder: Path, module: str) -> Path:
 
 
 def scored(folder: Path, path: Path, **arguments: Any) -> tuple[pl.DataFrame, dict[str, Any]]:
-    fixed: dict[str, Any] = {"parts": [], "limits": {}, "mutated": None, "device": "cpu", "threads": 1}
+    fixed: dict[str, Any] = {"templates": None, "parts": [], "limits": {}, "mutated": None}
+    fixed |= {"device": "cpu", "threads": 1}
     output, facts = folder / "scores.parquet", folder / "scores.json"
     score.run(checkpoint_path=path, **fixed | arguments, output=output, facts=facts)
     return pl.read_parquet(output), json.loads(facts.read_text())
@@ -150,7 +151,7 @@ def test_wrong_limits_are_told(tmp_path: Path) -> None:
 
 
 def test_header_of_a_restored_detector(tmp_path: Path) -> None:
-    detector, header = score.load_detector(trained(tmp_path, "deeplog"), "cpu", 1)
+    detector, header = score.load_detector(trained(tmp_path, "deeplog"), "cpu", 1, None)
     assert (header["module"], header["epoch"], header["seed"]) == ("deeplog", 1, 1)
     assert detector.hyperparameters == header["hyper"]
 

@@ -1,9 +1,11 @@
 """Templates are learned from training messages alone."""
 
+import json
+from pathlib import Path
+
 import polars as pl
 
-from logassay.corpus import UNK
-from logassay.template import DrainSettings, assign
+from logassay.template import DrainSettings, assign, run
 
 MESSAGES = pl.DataFrame(
     {
@@ -23,30 +25,67 @@ def events(message_events: pl.DataFrame) -> dict[int, int]:
     return dict(message_events.iter_rows())
 
 
-def test_frozen_templates_match_or_are_unknown() -> None:
+def test_frozen_templates_match_or_a_message_is_unknown() -> None:
     templates, message_events = assign(MESSAGES, pl.Series([0, 1, 2]), DrainSettings(), "train")
     # Messages 1 and 2 differ in one of six tokens and share a template, which 3 then matches; 4 is unlike any.
-    assert events(message_events) == {0: 2, 1: 3, 2: 3, 3: 3, 4: UNK}
+    assert events(message_events) == {0: 2, 1: 3, 2: 3, 3: 3, 4: 4}
     assert templates.rows() == [
-        (2, "Received block <*> of size <*>", 1),
-        (3, "Deleting block <*> in folder <*>", 3),
+        (2, "Received block <*> of size <*>", 1, True),
+        (3, "Deleting block <*> in folder <*>", 3, True),
+        (4, "Something quite different happened here today", 1, False),
     ]
 
 
 def test_what_was_not_seen_cannot_widen_a_template() -> None:
-    # Only message 1 was seen: its template keeps "alpha", and the others do not match it.
+    # Only message 1 was seen: its template keeps "alpha", and the others do not match it. What is unknown has
+    # templates of its own, mined like the others.
     templates, message_events = assign(MESSAGES, pl.Series([1]), DrainSettings(), "train")
-    assert events(message_events) == {0: UNK, 1: 2, 2: UNK, 3: UNK, 4: UNK}
-    assert templates["template"].to_list() == ["Deleting block <*> in folder alpha"]
+    assert events(message_events) == {0: 3, 1: 2, 2: 4, 3: 4, 4: 5}
+    assert templates.select("template", "in_training").rows() == [
+        ("Deleting block <*> in folder alpha", True),
+        ("Received block <*> of size <*>", False),
+        ("Deleting block <*> in folder <*>", False),
+        ("Something quite different happened here today", False),
+    ]
 
 
 def test_fit_on_all_reproduces_the_literature() -> None:
-    templates, message_events = assign(MESSAGES, pl.Series([0]), DrainSettings(), "all")
-    assert UNK not in events(message_events).values()
-    assert templates.height == 3
+    templates, message_events = assign(MESSAGES, pl.Series([1]), DrainSettings(), "all")
+    assert events(message_events) == {0: 2, 1: 3, 2: 3, 3: 3, 4: 4}
+    # One template for 1, 2 and 3, and 1 occurs in training.
+    assert templates["in_training"].to_list() == [False, True, False]
+
+
+def test_nothing_to_learn_from() -> None:
+    templates, message_events = assign(MESSAGES, pl.Series([], dtype=pl.Int32), DrainSettings(), "train")
+    assert (templates.height, templates["in_training"].any()) == (3, False)
+    assert assign(MESSAGES.head(0), pl.Series([], dtype=pl.Int32), DrainSettings(), "all")[0].height == 0
+    assert message_events["event"].to_list() == [2, 3, 3, 3, 4]
 
 
 def test_event_ids_follow_the_order_of_first_appearance() -> None:
     reordered = MESSAGES.reverse()
-    assert assign(reordered, pl.Series([0, 1, 2]), DrainSettings(), "train")[0]["event"].to_list() == [2, 3]
+    assert assign(reordered, pl.Series([0, 1, 2]), DrainSettings(), "train")[0]["template"].to_list()[:2] == [
+        "Received block <*> of size <*>",
+        "Deleting block <*> in folder <*>",
+    ]
     assert events(assign(reordered, pl.Series([0, 1, 2]), DrainSettings(), "train")[1])[0] == 2
+
+
+def test_report_counts_what_training_does_not_have(tmp_path: Path) -> None:
+    MESSAGES.write_parquet(tmp_path / "messages.parquet")
+    frame = pl.DataFrame({"sequence": [0, 1], "message_ids": [[1, 2], [0, 3, 4]]})
+    frame.write_parquet(tmp_path / "sequences.parquet")
+    pl.DataFrame({"sequence": [0, 1], "part": ["train", "test"]}).write_parquet(tmp_path / "split.parquet")
+    names = ("messages.parquet", "sequences.parquet", "split.parquet")
+    outputs = ("templates.parquet", "message_events.parquet", "templates.json")
+    run(*(tmp_path / name for name in names), DrainSettings(), "train", *(tmp_path / name for name in outputs))
+    assert json.loads((tmp_path / "templates.json").read_text()) == {
+        "fit_on": "train",
+        "templates": 3,
+        "templates_in_training": 1,
+        "messages": 5,
+        "messages_in_training": 2,
+        "messages_unknown": 2,
+    }
+    assert pl.read_parquet(tmp_path / "templates.parquet")["in_training"].to_list() == [True, False, False]

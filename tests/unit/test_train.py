@@ -48,6 +48,7 @@ def epoch(data: Path, model: str, number: int, **changes: Any) -> Path:
         "variant": "mine",
         "hyper": HYPER.get(model, {}),
         "train": data,
+        "templates": None,
         "sample_size": 60,
         "seed": 3,
         "epoch": number,

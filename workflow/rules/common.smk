@@ -160,9 +160,9 @@ def study_runs():
 # acquire
 
 
-def datasets_from(source):
-    """The study's datasets with this kind of source."""
-    return [name for name in STUDY["datasets"] if source in config["datasets"][name]["source"]]
+def datasets_from(*kinds):
+    """The study's datasets whose source is of one of these kinds."""
+    return [name for name in STUDY["datasets"] if set(kinds) & set(config["datasets"][name]["source"])]
 
 
 # parse
@@ -193,7 +193,39 @@ def format_json(wildcards):
     return json.dumps(config["formats"][format_name(wildcards)], sort_keys=True)
 
 
+# adopt
+
+
+def ready_files(wildcards):
+    """Files of ready-made sequences, and of their templates."""
+    source = config["datasets"][wildcards.dataset]["source"]
+    return [each["file"] for each in source["sessions"] + ([source["templates"]] if source["templates"] else [])]
+
+
+def ready_inputs(wildcards):
+    """The same as inputs whose content decides, not their time."""
+    return [ancient(path) for path in ready_files(wildcards)]
+
+
+def ready_digests(wildcards):
+    """Digests of these files."""
+    return [file_digest(Path(path), DIGESTS) for path in ready_files(wildcards)]
+
+
 # sequence
+
+
+def sequences_of(wildcards):
+    """Sequences of a dataset: made of its lines, or taken over ready-made."""
+    ready = "sessions" in config["datasets"][wildcards.dataset]["source"]
+    return (under("dataset", "adopted.parquet") if ready else under("grouping", "sequences.parquet")).format(
+        **wildcards
+    )
+
+
+def sequence_report_of(wildcards):
+    """Report on these sequences."""
+    return str(Path(sequences_of(wildcards)).with_suffix(".json"))
 
 
 def label_file(key):
@@ -222,6 +254,14 @@ def label_options(wildcards, input):
     options += ["--kinds", input.kinds] if input.kinds else []
     options += ["--label-columns", *(labels[key] for key in ("key", "label", "normal", "anomalous"))] if labels else []
     return shlex.join(options)
+
+
+# template
+
+
+def miner_of(wildcards):
+    """How templates are found: ready-made sequences bring their event ids."""
+    return "none" if "sessions" in config["datasets"][wildcards.dataset]["source"] else "drain"
 
 
 # mutate

@@ -3,9 +3,10 @@
 
 rule encode_sequences:
     input:
-        sequences=under("grouping", "sequences.parquet"),
+        sequences=sequences_of,
         split=under("seed", "split.parquet"),
         message_events=under("seed", "message_events.parquet"),
+        templates=under("seed", "templates.parquet"),
     output:
         train=under("seed", "train.parquet"),
         validation=under("seed", "validation.parquet"),
@@ -24,5 +25,5 @@ rule encode_sequences:
         "Encoding sequences of {wildcards.dataset} ({wildcards.split}, seed {wildcards.seed})"
     shell:
         "python {params.script} --sequences {input.sequences} --split {input.split}"
-        " --message-events {input.message_events} --train {output.train} --validation {output.validation}"
-        " --test {output.test} --report {output.report} --log {log}"
+        " --message-events {input.message_events} --templates {input.templates} --train {output.train}"
+        " --validation {output.validation} --test {output.test} --report {output.report} --log {log}"

@@ -13,6 +13,8 @@ rule parse_log:
         log_of("dataset", "parse"),
     benchmark:
         benchmark_of("dataset", "parse")
+    wildcard_constraints:
+        dataset=one_of(datasets_from("file", "url", "simulate")),
     conda:
         "../../envs/data.yaml"
     threads: config["compute"]["parse_threads"]

@@ -4,6 +4,7 @@
 rule score_sequences:
     input:
         checkpoint=checkpoint_of,
+        templates=under("seed", "templates.parquet"),
         validation=under("seed", "validation.parquet"),
         test=under("seed", "test.parquet"),
     output:
@@ -24,14 +25,15 @@ rule score_sequences:
     message:
         "Scoring with {wildcards.model}, epoch {wildcards.epoch} ({wildcards.dataset}, {wildcards.size} sequences)"
     shell:
-        "python {params.script} --checkpoint {input.checkpoint} --sequences validation={input.validation}"
-        " --sequences test={input.test} {params.limit} --device {params.device} --threads {threads}"
-        " --output {output.scores} --facts {output.facts} --log {log}"
+        "python {params.script} --checkpoint {input.checkpoint} --templates {input.templates}"
+        " --sequences validation={input.validation} --sequences test={input.test} {params.limit}"
+        " --device {params.device} --threads {threads} --output {output.scores} --facts {output.facts} --log {log}"
 
 
 rule score_mutated:
     input:
         checkpoint=checkpoint_of,
+        templates=under("seed", "templates.parquet"),
         mutated=under("seed", "pseudo/ratio={ratio}/mutated.parquet"),
     output:
         scores=under("model", "pseudo/ratio={ratio}/scores/epoch_{epoch}.parquet"),
@@ -50,5 +52,6 @@ rule score_mutated:
     message:
         "Scoring mutated sequences with {wildcards.model}, epoch {wildcards.epoch} ({wildcards.dataset})"
     shell:
-        "python {params.script} --checkpoint {input.checkpoint} --mutated {input.mutated}"
-        " --device {params.device} --threads {threads} --output {output.scores} --facts {output.facts} --log {log}"
+        "python {params.script} --checkpoint {input.checkpoint} --templates {input.templates}"
+        " --mutated {input.mutated} --device {params.device} --threads {threads} --output {output.scores}"
+        " --facts {output.facts} --log {log}"

@@ -3,8 +3,8 @@
 
 rule split_sequences:
     input:
-        sequences=under("grouping", "sequences.parquet"),
-        report=under("grouping", "sequences.json"),
+        sequences=sequences_of,
+        report=sequence_report_of,
     output:
         split=under("seed", "split.parquet"),
         report=under("seed", "split.json"),
@@ -22,9 +22,10 @@ rule split_sequences:
         validation=setting("splits/{split}/validation"),
         test=setting("splits/{split}/test"),
         gap=option("gap", "splits/{split}/gap"),
+        anomalous=setting("splits/{split}/anomalous"),
     message:
         "Splitting {wildcards.dataset} ({wildcards.split}, seed {wildcards.seed})"
     shell:
         "python {params.script} --sequences {input.sequences} --sequence-report {input.report}"
         " --order {params.order} --train {params.train} --validation {params.validation} --test {params.test}"
-        " {params.gap} --seed {wildcards.seed} --output {output.split} --report {output.report} --log {log}"
+        " {params.gap} --anomalous {params.anomalous} --seed {wildcards.seed} --output {output.split} --report {output.report} --log {log}"

@@ -4,7 +4,7 @@
 rule mine_templates:
     input:
         messages=under("dataset", "messages.parquet"),
-        sequences=under("grouping", "sequences.parquet"),
+        sequences=sequences_of,
         split=under("seed", "split.parquet"),
     output:
         templates=under("seed", "templates.parquet"),
@@ -19,6 +19,7 @@ rule mine_templates:
     params:
         code=code_digest("mine_templates.py"),
         script=script("mine_templates.py"),
+        miner=miner_of,
         fit_on=config["templates"]["fit_on"],
         depth=config["templates"]["depth"],
         similarity=config["templates"]["similarity"],
@@ -27,6 +28,6 @@ rule mine_templates:
         "Mining templates of {wildcards.dataset} ({wildcards.split}, seed {wildcards.seed})"
     shell:
         "python {params.script} --messages {input.messages} --sequences {input.sequences}"
-        " --split {input.split} --fit-on {params.fit_on} --depth {params.depth} --similarity {params.similarity}"
+        " --split {input.split} --miner {params.miner} --fit-on {params.fit_on} --depth {params.depth} --similarity {params.similarity}"
         " --max-children {params.max_children} --templates {output.templates}"
         " --message-events {output.message_events} --report {output.report} --log {log}"

@@ -4,6 +4,7 @@
 rule train_epoch:
     input:
         train=under("seed", "train.parquet"),
+        templates=under("seed", "templates.parquet"),
         previous=previous_checkpoint,
     output:
         checkpoint=under("model", "checkpoints/epoch_{epoch}.pt"),
@@ -28,15 +29,16 @@ rule train_epoch:
         "Training {wildcards.model}, epoch {wildcards.epoch} ({wildcards.dataset}, {wildcards.size} sequences)"
     shell:
         "python {params.script} --module {params.module} --variant {wildcards.model} --hyper {params.hyper:q}"
-        " --train {input.train} --sample-size {wildcards.size} --seed {wildcards.seed} --epoch {wildcards.epoch}"
-        " {params.previous} --device {params.device} --threads {threads} --output {output.checkpoint}"
-        " --facts {output.facts} --log {log}"
+        " --train {input.train} --templates {input.templates} --sample-size {wildcards.size}"
+        " --seed {wildcards.seed} --epoch {wildcards.epoch} {params.previous} --device {params.device}"
+        " --threads {threads} --output {output.checkpoint} --facts {output.facts} --log {log}"
 
 
 # Models without epochs and without torch: one fit, in a smaller environment.
 use rule train_epoch as fit_baseline with:
     input:
         train=under("seed", "train.parquet"),
+        templates=under("seed", "templates.parquet"),
         previous=[],
     output:
         checkpoint=under("model", "checkpoints/epoch_{epoch}.npz"),

@@ -7,6 +7,7 @@ import importlib
 from pathlib import Path
 
 from logassay.errors import UserError
+from logassay.files import read_parquet
 from logassay.models.base import Detector
 
 NOT_MODELS = {"__init__", "base", "neural"}
@@ -42,3 +43,18 @@ def load(name: str) -> type[Detector]:
         raise UserError(f"There is no model named {name!r}; the key module must be one of: {', '.join(known)}.")
     detector: type[Detector] = importlib.import_module(f"logassay.models.{name.replace('-', '_')}").DETECTOR
     return detector
+
+
+def give_templates(detector: Detector, path: Path | None) -> None:
+    """Tell a model that reads templates what is in templates.parquet; others need no such file.
+
+    Raises
+    ------
+    UserError
+        If the model reads templates and there is no file of them.
+    """
+    if not detector.uses_templates:
+        return
+    if path is None:
+        raise UserError("This model reads the text of events; give the split's templates.parquet (option --templates).")
+    detector.read_templates(dict(read_parquet(path, ["event", "template"]).iter_rows()))

@@ -202,6 +202,8 @@ class Detector(ABC):
     ----------
     supervised : bool
         Whether it learns from labels. A model that does not is given no sequence labelled anomalous.
+    uses_templates : bool
+        Whether it reads what events say. Such a model is told by `read_templates`.
     checkpoint_suffix : str
         ".npz" for checkpoints of arrays, ".pt" for those of torch.
     hyper_kind : type
@@ -209,6 +211,7 @@ class Detector(ABC):
     """
 
     supervised: ClassVar[bool] = False
+    uses_templates: ClassVar[bool] = False
     checkpoint_suffix: ClassVar[str] = ".npz"
     hyper_kind: ClassVar[type[Any]] = NoHyperparameters
 
@@ -216,6 +219,7 @@ class Detector(ABC):
         self.hyper = read_hyperparameters(self.hyper_kind, hyperparameters, variant)
         self.seed = seed
         self.device = "cpu"
+        self.templates: dict[int, str] = {}
         self._vocabulary: Vocabulary | None = None
 
     @property
@@ -240,6 +244,13 @@ class Detector(ABC):
         """Let the process compute on so many threads; models without a deep network always use one."""
         if threads < 1:
             raise UserError(f"The number of threads is {threads}; it must be at least 1.")
+
+    def read_templates(self, templates: dict[int, str]) -> None:
+        """Be told the template of each event id, before training and, when restored, before all else.
+
+        Templates of events that do not occur in the training sequences serve scoring; a model must not learn from them.
+        """
+        self.templates = templates
 
     def fit_epoch(self, train: Corpus) -> dict[str, Any]:
         """Learn from every training sequence once; the first call fixes the vocabulary and creates the weights.
