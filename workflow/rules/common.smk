@@ -19,7 +19,7 @@ from logassay.digest import code_digest, file_digest
 from logassay.errors import UserError
 
 # Jobs call plain `python`: the one that runs Snakemake, unless an activated conda environment comes before it.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
 
 # An epoch chain is a recursion for Snakemake; its default limit ends at about 450 epochs.
 sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))
