@@ -303,8 +303,8 @@ def _notes(rows: Sequence[Row], templates_fit_on: str) -> str:
     notes.append(f"Evaluated sequences whose events also occur, in this order, as a training sequence: {seen}.")
     if any((row["ceiling_f1"] or 1) < 1 for row in rows):
         notes.append(
-            f"Label ceiling: equal event sequences carry different labels, so that nothing that sees only them exceeds a "
-            f"recall of {_spread(rows, 'ceiling_recall', percent)} without false alarms, or an F1 of "
+            "Label ceiling: equal event sequences carry different labels, so that nothing that sees only them has more "
+            f"than a recall of {_spread(rows, 'ceiling_recall', percent)} without false alarms, or more than an F1 of "
             f"{_spread(rows, 'ceiling_f1', decimal)}."
         )
     notes.append(f"Events that the models do not know: {_spread(rows, 'unknown_share', percent)}.")

@@ -10,7 +10,6 @@ from logassay.corpus import from_lists
 from logassay.encode import encode, run
 from logassay.overlap import seen_in_training
 
-
 SEQUENCES = pl.DataFrame(
     {
         "sequence": pl.Series([0, 1, 2], dtype=pl.Int32),
