@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import polars as pl
@@ -49,6 +50,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "unseen_sequences": pl.Int64,
     **{f"unseen_{name}": pl.Int64 for name in COUNTS},
     **{f"unseen_{name}": pl.Float64 for name in METRICS},
+    "validation_roc_auc": pl.Float64,
     "ceiling_recall": pl.Float64,
     "ceiling_f1": pl.Float64,
     **dict.fromkeys(DURATIONS, pl.Float64),
@@ -96,6 +98,7 @@ def _flat(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         "unseen_sequences": unseen and unseen["sequences"],
         **{f"unseen_{name}": unseen and unseen["counts"][name] for name in COUNTS},
         **{f"unseen_{name}": unseen and unseen["metrics"][name] for name in METRICS},
+        "validation_roc_auc": threshold["metrics"]["roc_auc"],
         "ceiling_recall": ceiling and ceiling["recall_without_false_alarms"],
         "ceiling_f1": ceiling and ceiling["f1"],
         **evaluation["durations"],
@@ -293,6 +296,13 @@ def _notes(rows: Sequence[Row], templates_fit_on: str) -> str:
         choices.setdefault(STRATEGIES[row["strategy"]].format(rate=rate, data=data), []).append(row["model"])
     for words, models in choices.items():
         notes.append(f"Threshold of {', '.join(map(escape_markdown, dict.fromkeys(models)))}: {words}.")
+    best = best_epochs(rows)
+    if best:
+        chosen = ", ".join(f"{escape_markdown(model)} {epoch}" for model, epoch in best.items())
+        notes.append(
+            f"Epoch to use by the {data} of the largest sample (highest mean ROC-AUC over the seeds, or lowest loss of "
+            f"normal ones where there are no anomalies; the earlier of equals): {chosen}."
+        )
     for targets in dict.fromkeys(row["targets"] for row in rows if row["targets"]):
         judged = [row for row in rows if row["targets"] == targets and row["targets_met"] is not None]
         met = sum(row["targets_met"] for row in judged)
@@ -316,6 +326,31 @@ def _notes(rows: Sequence[Row], templates_fit_on: str) -> str:
     else:
         notes.append("Templates were mined from the training lines only.")
     return "\n".join(f"- {note}" for note in notes)
+
+
+def best_epochs(rows: Sequence[Row]) -> dict[str, int]:
+    """Name the epoch to use of each model that has several, by validation and never by test.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        Rows of a section.
+
+    Returns
+    -------
+    dict of str to int
+        Epoch by model: the one with the highest ROC-AUC on validation, or the lowest loss of validation normals where
+        that is undefined; the mean over seeds counts, and of equal epochs the first.
+    """
+    merits: dict[str, dict[int, list[float]]] = {}
+    for row in largest_sample(rows):
+        merit = row["validation_roc_auc"]
+        if merit is None and row["validation_normal_loss"] is not None:
+            merit = -row["validation_normal_loss"]
+        if merit is not None:
+            merits.setdefault(row["model"], {}).setdefault(row["epoch"], []).append(merit)
+    means = {model: {epoch: fmean(found) for epoch, found in epochs.items()} for model, epochs in merits.items()}
+    return {model: max(sorted(epochs), key=epochs.__getitem__) for model, epochs in means.items() if len(epochs) > 1}
 
 
 def _spread(rows: Iterable[Row], name: str, show: Callable[[Any], str]) -> str:

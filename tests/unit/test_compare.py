@@ -241,3 +241,14 @@ def test_compare_writes_everything_and_the_same_bytes(tmp_path: Path) -> None:
     text = (tmp_path / "one" / "comparison.md").read_text(encoding="utf-8")
     assert "![Learning curve](<figures/learning_curve.png>)" in text
     assert json.dumps(text).isascii()
+
+
+def test_the_epoch_to_use_is_named_by_validation() -> None:
+    def row(model: str, epoch: int, area: float | None, loss: float | None = None, size: int = 10) -> dict[str, Any]:
+        merits = {"validation_roc_auc": area, "validation_normal_loss": loss}
+        return {"model": model, "epoch": epoch, "sample_size": size, **merits, "roc_auc": 1.0 - (area or 0)}
+
+    # The means over two seeds are .7, .8 and .8: the earlier of equals. The smaller sample does not count.
+    rows = [row("a", 1, 0.6), row("a", 1, 0.8), row("a", 2, 0.9), row("a", 2, 0.7), row("a", 3, 0.8), row("a", 3, 0.8)]
+    rows += [row("a", 1, 1.0, size=5), row("b", 1, None, 3.0), row("b", 2, None, 2.0), row("c", 1, 0.9)]
+    assert compare.best_epochs(rows) == {"a": 2, "b": 2}
