@@ -35,5 +35,5 @@ rule all:
 
 # The last thing on the terminal is what went wrong, not how Snakemake ended.
 onerror:
-    for sentence in failures(log):
+    for sentence in failures():
         print(f"error: {sentence}", file=sys.stderr)

@@ -17,7 +17,7 @@ def arguments() -> argparse.ArgumentParser:
     """Return the command line."""
     parser = cli.parser(__doc__)
     parser.add_argument("--validation", type=Path, required=True, help="validation sequences (validation.parquet)")
-    parser.add_argument("--templates", type=Path, required=True, help="templates of the split (templates.parquet)")
+    parser.add_argument("--train", type=Path, required=True, help="training sequences of the split (train.parquet)")
     parser.add_argument("--sessions", type=int, default=1000, help="sequences to evaluate intact and mutated [1000]")
     parser.add_argument(
         "--anomaly-ratio", type=float, default=0.02, help="share of events changed in each mutated sequence [0.02]"
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
     mutated, manifest = mutate.mutate_corpus(
         read_corpus(args.validation),
         read_parquet(args.validation, ["sequence", "id"]),
-        mutate.known_events(args.templates),
+        read_corpus(args.train),
         sessions=args.sessions,
         rate=args.anomaly_ratio,
         operators=args.operators,

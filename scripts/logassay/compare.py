@@ -308,8 +308,9 @@ def _notes(rows: Sequence[Row], templates_fit_on: str) -> str:
         met = sum(row["targets_met"] for row in judged)
         notes.append(f"Targets (at least {targets}): met on the {data} by {met} of the {len(judged)} rows run.")
     seen = f"{_spread(rows, 'share_seen_normal', percent)} of the normal ones"
-    if not pseudo:
-        seen += f", {_spread(rows, 'share_seen_anomalous', percent)} of the anomalous ones"
+    seen += f", {_spread(rows, 'share_seen_anomalous', percent)} of the {'mutated' if pseudo else 'anomalous'} ones"
+    if pseudo:
+        seen += " (those equal a normal session of training, so that finding them costs false alarms)"
     notes.append(f"Evaluated sequences whose events also occur, in this order, as a training sequence: {seen}.")
     if any((row["ceiling_f1"] or 1) < 1 for row in rows):
         notes.append(

@@ -50,7 +50,7 @@ def _inspect(path: Path) -> tuple[str, frozenset[str]]:
             imported |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
     # The top package itself holds nothing but the version number.
     inside = frozenset(name for name in imported if name.startswith(f"{PACKAGE}.") and _path_of(name))
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), inside - WITHOUT_EFFECT
+    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest(), inside - WITHOUT_EFFECT
 
 
 @cache

@@ -35,7 +35,7 @@ def read_scores(path: Path, mutated: bool = False) -> pl.DataFrame:
     Parameters
     ----------
     path : Path
-        A table with the `COLUMNS`, and `operator` where `mutated`.
+        A table with the `COLUMNS`, and `operator` and `equals_normal` where `mutated`.
     mutated : bool
         Whether the scores are those of mutated sequences.
 
@@ -44,7 +44,7 @@ def read_scores(path: Path, mutated: bool = False) -> pl.DataFrame:
     UserError
         If the file is missing, damaged or lacks a column, or if a score or loss is not a finite number.
     """
-    frame = read_parquet(path, [*COLUMNS, *(["operator"] if mutated else [])]).with_columns(
+    frame = read_parquet(path, [*COLUMNS, *(["operator", "equals_normal"] if mutated else [])]).with_columns(
         pl.col("score", "loss").cast(pl.Float64)
     )
     bad = frame.filter(~pl.col("score").is_finite().fill_null(False) | ~pl.col("loss").is_finite().fill_null(True))
@@ -113,7 +113,9 @@ def paired_parts(
         pl.lit(None, dtype=pl.String).alias("operator"),
     )
     changed = _with_overlap(mutated, None).with_columns(
-        pl.lit(True).alias("label"), pl.lit(None, dtype=pl.String).alias("kind")
+        pl.lit(True).alias("label"),
+        pl.lit(None, dtype=pl.String).alias("kind"),
+        pl.col("equals_normal").alias("seen_in_training"),
     )
     rows = pl.concat([kept, changed.select(kept.columns)])
     return rows.filter(pl.col("part") == "calibration"), rows.filter(pl.col("part") == "evaluation")

@@ -21,7 +21,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     The final name therefore never holds half a file, whenever the process is killed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield temporary
         os.replace(temporary, path)

@@ -5,15 +5,13 @@ Change here how a sequence is mutated and which sessions serve calibration; how 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from logassay.corpus import ANOMALOUS, Corpus
+from logassay.corpus import ANOMALOUS, FIRST_EVENT, Corpus
 from logassay.errors import UserError
-from logassay.files import read_parquet
 
 OPERATORS = ("replace", "insert", "delete", "swap")
 """The mutation operators, in the order in which a substitute is looked for."""
@@ -166,15 +164,10 @@ def mutate_sequence(
     raise RuntimeError("no operator can change the sequence, although `insert` always can")
 
 
-def known_events(templates: Path) -> Events:
-    """Read from templates.parquet the events that occur in the training split: what mutations may put in."""
-    return read_parquet(templates, ["event", "in_training"]).filter("in_training")["event"].to_numpy()
-
-
 def mutate_corpus(
     corpus: Corpus,
     names: pl.DataFrame,
-    known: Events,
+    train: Corpus,
     sessions: int,
     rate: float,
     operators: Sequence[str],
@@ -192,8 +185,9 @@ def mutate_corpus(
         The validation sequences, in sampling order.
     names : polars.DataFrame
         Columns `sequence` (int) and `id` (str), rows as in `corpus`.
-    known : int32 array
-        Event ids of the templates seen in training.
+    train : Corpus
+        The training sequences. Events of those that are not labelled anomalous are what mutations may put in: an event
+        that only anomalies have would give the label away.
     sessions : int
         Number of evaluation parents.
     rate : float
@@ -207,7 +201,9 @@ def mutate_corpus(
     Returns
     -------
     mutated : polars.DataFrame
-        part, sequence (the parent's number), id, label (True), kind and operator (the one applied), events, gaps.
+        part, sequence (the parent's number), id, label (True), kind and operator (the one applied), events, gaps,
+        equals_normal (whether a training sequence that is not labelled anomalous is the same; such a mutation is no
+        anomaly to anyone who has seen training).
     manifest : polars.DataFrame
         part, sequence, id, operator, positions, original, replacement (see `Change`), mutation_rate, seed,
         distinct_from_parent.
@@ -229,9 +225,11 @@ def mutate_corpus(
             raise UserError(f"The mutation operator {operator!r} is not known; use some of {', '.join(OPERATORS)}.")
     if not operators:
         raise UserError(f"No mutation operator is given; use some of {', '.join(OPERATORS)}.")
-    known = np.unique(known)
+    normal = train.not_anomalous()
+    known = np.unique(normal.events[normal.events >= FIRST_EVENT])
     if len(known) == 0:
-        raise UserError("There is no template to insert or replace events with; check the training split.")
+        raise UserError("No normal training sequence has an event to insert or replace others with; check the split.")
+    seen = {normal[row].tobytes() for row in range(len(normal))}
     rows = np.flatnonzero(corpus.labels != ANOMALOUS)
     if len(rows) < sessions + CALIBRATION_MINIMUM:
         lower = len(rows) - CALIBRATION_MINIMUM
@@ -264,7 +262,9 @@ def mutate_corpus(
         applied,
         _lists("events", [events for events, _, _ in results], pl.Int32),
         _lists("gaps", [gaps for _, gaps, _ in results], pl.Float32),
+        pl.Series("equals_normal", [events.tobytes() in seen for events, _, _ in results]),
     )
+    pairs = [(corpus[row], events) for row, (events, _, _) in zip(rows.tolist(), results, strict=True)]
     manifest = parents.with_columns(
         applied,
         _lists("positions", [change.positions for _, _, change in results], pl.Int32),
@@ -272,7 +272,7 @@ def mutate_corpus(
         _lists("replacement", [change.replacement for _, _, change in results], pl.Int32),
         pl.lit(rate, dtype=pl.Float64).alias("mutation_rate"),
         pl.lit(seed, dtype=pl.Int64).alias("seed"),
-        pl.lit(True).alias("distinct_from_parent"),
+        pl.Series("distinct_from_parent", [not np.array_equal(*pair) for pair in pairs]),
     )
     return mutated, manifest
 

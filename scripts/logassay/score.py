@@ -18,9 +18,7 @@ from logassay.files import read_parquet, write_json, write_parquet
 from logassay.models.base import Detector, Scores
 
 
-def load_detector(
-    path: Path, device: str, threads: int, templates: Path | None
-) -> tuple[Detector, dict[str, Any]]:
+def load_detector(path: Path, device: str, threads: int, templates: Path | None) -> tuple[Detector, dict[str, Any]]:
     """Restore a model from its checkpoint.
 
     Parameters
@@ -134,7 +132,7 @@ def run(
         frames.append(frame.head(limit).select(pl.lit(name).alias("part"), "sequence", "label", "kind"))
         corpora.append(read_corpus(path, limit))
     if mutated is not None:
-        frames.append(read_parquet(mutated, ["part", "sequence", "label", "kind", "operator"]))
+        frames.append(read_parquet(mutated, ["part", "sequence", "label", "kind", "operator", "equals_normal"]))
         corpora.append(read_corpus(mutated))
     corpus = concatenate(corpora)
     begin = time.perf_counter()
@@ -143,8 +141,8 @@ def run(
     rows = pl.concat(frames).with_columns(
         pl.col("sequence").cast(pl.Int32), pl.col("label").cast(pl.Boolean), pl.col("kind").cast(pl.String)
     )
-    operator = [rows.drop_in_place("operator")] if mutated is not None else []
-    write_parquet(pl.concat([rows, tabulate(scores)], how="horizontal").with_columns(operator), output)
+    own = [] if mutated is None else [rows.drop_in_place(name) for name in ("operator", "equals_normal")]
+    write_parquet(pl.concat([rows, tabulate(scores)], how="horizontal").with_columns(own), output)
     write_json(
         facts,
         {

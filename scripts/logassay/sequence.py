@@ -261,6 +261,11 @@ def _sessions(lines_path: Path, known: pl.DataFrame | None) -> tuple[pl.DataFram
         frame = frame.with_columns(kind=pl.lit(None, dtype=pl.String))
     else:
         frame = frame.drop("label").join(known, on="id", how="left", maintain_order="left")
+        if frame.height and frame["label"].null_count() == frame.height:
+            raise UserError(
+                f"The label file names none of the log's {frame.height} sessions: it has {known['id'].first()!r}, the "
+                f"log has {frame['id'].first()!r}; give the dataset the labels of this log, or correct labels.key."
+            )
     total, without = lines.select(pl.len(), (pl.col("keys").list.len() == 0).sum().alias("without")).collect().row(0)
     used = {"lines": total, "lines_in_sequences": total - without, "lines_left_out": without}
     return frame, used

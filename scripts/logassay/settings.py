@@ -69,6 +69,7 @@ def validate(config: dict[str, Any], schema: dict[str, Any]) -> None:
     _check_names(config)
     _check_sources(config)
     _check_groupings(config)
+    _check_numbers(config)
 
 
 def sections(path: Path | None, schema: Path, names: list[str]) -> dict[str, Any]:
@@ -112,6 +113,10 @@ def _sentence(error: Any) -> str:
     if error.validator == "required":
         missing = next(name for name in error.validator_value if name not in error.instance)
         return f"The configuration lacks '{f'{key}.' if key else ''}{missing}'; add it (config/README.md describes it)."
+    if "propertyNames" in error.absolute_schema_path:
+        return (
+            f"The name {error.instance!r} may hold only letters, digits and . _ -; choose another one."
+        )
     if error.validator == "oneOf":
         return f"'{key}' must have exactly one of: file; url with sha256; simulate; sessions."
     return f"'{key}' in the configuration is wrong: {error.message}; config/README.md says what it may be."
@@ -179,6 +184,23 @@ def _check_sources(config: dict[str, Any]) -> None:
 
 def _has_labels(sessions: list[dict[str, Any]]) -> bool:
     return any(each["label"] or each["all"] for each in sessions)
+
+
+def _check_numbers(config: dict[str, Any]) -> None:
+    """Check what the schema cannot: numbers that depend on each other, or on how paths write them."""
+    for ratio in config["study"]["anomaly_ratios"]:
+        if abs(ratio * 10_000 - round(ratio * 10_000)) > 1e-6:
+            raise UserError(f"study.anomaly_ratios has {ratio}; give at most four decimals, such as 0.0205.")
+    for name in config["study"]["splits"]:
+        split = config["splits"][name]
+        total = split["train"] + split["validation"] + split["test"]
+        if split["order"] != "given" and total > 1 + 1e-9:
+            raise UserError(f"splits.{name}: train, validation and test sum to {total:g}; they may not exceed 1.")
+    threshold = config["evaluation"]["threshold"]
+    if threshold["strategy"] == "targets" and not threshold["targets"]:
+        raise UserError(
+            "evaluation.threshold.strategy is 'targets', but evaluation.threshold.targets is empty."
+        )
 
 
 def _check_groupings(config: dict[str, Any]) -> None:

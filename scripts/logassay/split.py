@@ -24,8 +24,8 @@ class Split:
     Attributes
     ----------
     order : "chronological", "shuffled" or "given"
-        By start time, or at random (the literature's habit; a contrast, since the future then teaches the past), or as
-        the data set itself says.
+        In the order in which they begin in the log, or at random (the literature's habit; a contrast, since the
+        future then teaches the past), or as the data set itself says.
     train, validation, test : float
         Shares of the sequences, at most 1 in sum. When given, `validation` is the share of the training part that is
         drawn at random to validate, unless the data set has a validation part, and the others have no effect.
@@ -74,7 +74,9 @@ def divide(
         ordered, part = _given(sequences, split.validation, rng)
     else:
         if split.order == "chronological":
-            ordered = sequences.sort("start", "sequence")
+            # Sequences are numbered by their first line. File order holds even where the log's clock steps back, so
+            # that a gap really parts windows that share lines.
+            ordered = sequences.sort("sequence")
             gap = max(1, independent_after) if split.gap is None else split.gap
         else:
             ordered = sequences[rng.permutation(sequences.height)]
@@ -145,8 +147,10 @@ def _report(divided: pl.DataFrame, order: str, gap: int) -> dict[str, Any]:
                 "last_start": str(rows["start"].max()) if rows.height else None,
             }
         )
-    test_start = divided.filter(pl.col("part") == "test")["start"].min()
-    still_open = divided.filter((pl.col("part") == "train") & (pl.col("end") >= pl.lit(test_start))).height
+    still_open = None
+    if order == "chronological":
+        test_start = divided.filter(pl.col("part") == "test")["start"].min()
+        still_open = divided.filter((pl.col("part") == "train") & (pl.col("end") >= pl.lit(test_start))).height
     return {"order": order, "gap": gap, "parts": parts, "train_open_at_test_start": still_open}
 
 

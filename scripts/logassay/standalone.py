@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from logassay import evaluate, mutate, score
@@ -16,7 +14,7 @@ from logassay.files import read_json, read_parquet, sha256_of, write_parquet
 from logassay.models.base import Detector
 from logassay.threshold import Choice
 
-VALIDATION, TEST = "validation.parquet", "test.parquet"
+TRAIN, VALIDATION, TEST = "train.parquet", "validation.parquet", "test.parquet"
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ def locate(validation_data: Path, name: str) -> Path:
     if not path.is_file():
         raise UserError(
             f"There is no file {path}; give --validation-data the folder of a split that holds {VALIDATION} "
-            f"(and {TEST} for labelled evaluations), below results/runs."
+            f"(and {TRAIN} for mutations, {TEST} for labelled evaluations), below results/runs."
         )
     return path
 
@@ -63,11 +61,6 @@ def training_facts(checkpoint: Path, header: dict[str, Any]) -> dict[str, Any]:
     losses = header["training_losses"]
     loss = losses[-1] if losses else None
     return {"training_loss": loss, "checkpoint_sha256": sha256_of(checkpoint), "wall_seconds": None}
-
-
-def known_events(templates: Path, detector: Detector) -> npt.NDArray[np.int32]:
-    """Return the events that mutations draw from: the split's templates, or else what the model knows."""
-    return mutate.known_events(templates) if templates.is_file() else detector.vocabulary.known.astype(np.int32)
 
 
 def _scored(detector: Detector, rows: pl.DataFrame, corpus: Corpus) -> pl.DataFrame:
@@ -131,13 +124,18 @@ def evaluate_checkpoint(
     run: dict[str, Any] = {"model": header["variant"], "epoch": header["epoch"], "seed": header["seed"]}
     if pseudo is not None:
         names = read_parquet(path, ["sequence", "id"])
-        known = known_events(templates, detector)
         mutated, manifest = mutate.mutate_corpus(
-            read_corpus(path), names, known, pseudo.sessions, pseudo.anomaly_ratio, pseudo.operators, pseudo.seed
+            read_corpus(path),
+            names,
+            read_corpus(locate(validation_data, TRAIN)),
+            pseudo.sessions,
+            pseudo.anomaly_ratio,
+            pseudo.operators,
+            pseudo.seed,
         )
         write_parquet(mutated, directory / "mutated.parquet")
         write_parquet(manifest, directory / "manifest.parquet")
-        rows = mutated.select("part", "sequence", "label", "kind", "operator")
+        rows = mutated.select("part", "sequence", "label", "kind", "operator", "equals_normal")
         scores = _scored(detector, rows, read_corpus(directory / "mutated.parquet"))
         validation, test = evaluate.paired_parts(intact, scores, None)
         run["anomaly_ratio"] = pseudo.anomaly_ratio

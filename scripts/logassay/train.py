@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from logassay import checkpoint, models
-from logassay.corpus import Corpus, read_corpus
+from logassay.corpus import ANOMALOUS, NORMAL, Corpus, read_corpus
 from logassay.errors import UserError
 from logassay.files import sha256_of, write_json
 from logassay.models.base import Detector
@@ -93,10 +93,16 @@ def run(
 
 
 def fit(detector: Detector, corpus: Corpus, source: Path) -> dict[str, Any]:
-    """Train one epoch on sequences from `source`; there must be some."""
+    """Train one epoch on sequences from `source`; there must be some, and of both labels if they are learned from."""
     if not len(corpus):
         wanted = "" if detector.supervised else " that is not labelled anomalous"
         raise UserError(f"{source} gives no training sequence{wanted}; use more data or a larger sample size.")
+    for label, name in ((NORMAL, "normal"), (ANOMALOUS, "anomalous")):
+        if detector.supervised and not (corpus.labels == label).any():
+            raise UserError(
+                f"{source} gives no training sequence labelled {name}, but a supervised model learns from both kinds; "
+                "use a data set with labels, a larger sample size, or a model that needs no labels."
+            )
     return detector.fit_epoch(corpus)
 
 

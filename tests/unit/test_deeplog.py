@@ -10,8 +10,9 @@ import torch
 from logassay.corpus import Corpus, from_lists
 from logassay.errors import UserError
 from logassay.models.base import Vocabulary
-from logassay.models.deeplog import DeepLog, number_runs
+from logassay.models.deeplog import DeepLog
 from logassay.models.neural import surprise
+from logassay.models.windows import number_runs
 
 SMALL = {"history": 4, "embedding": 6, "hidden": 8, "batch_size": 16}
 

@@ -219,7 +219,7 @@ def paired() -> tuple[pl.DataFrame, pl.DataFrame]:
     operators = ["swap", "replace", "swap", "delete", "insert"]
     mutated = scores("evaluation", [2, 6, 1, 6, 7], [True] * 5, operator=operators, kind=operators)
     parts = pl.Series("part", ["evaluation"] * 3 + ["calibration"] * 2)
-    return intact, mutated.with_columns(parts)
+    return intact, mutated.with_columns(parts, pl.Series("equals_normal", [True, False, False, False, False]))
 
 
 def run_paired(intact: pl.DataFrame, mutated: pl.DataFrame, overlap: pl.DataFrame | None = None) -> dict[str, Any]:
@@ -254,9 +254,9 @@ def test_pseudo_by_hand() -> None:
     assert result["kinds"] == []
     assert result["unseen"] is None
     assert result["overlap"] == {
-        "share_seen": None,
+        "share_seen": pytest.approx(3 / 6),
         "share_seen_normal": pytest.approx(2 / 3),
-        "share_seen_anomalous": None,
+        "share_seen_anomalous": pytest.approx(1 / 3),
     }
     assert result["data"]["unlabelled"] == 0
     assert result["losses"]["validation_normal"] == 9

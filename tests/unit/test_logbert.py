@@ -202,13 +202,13 @@ def test_what_is_scored_together_does_not_matter() -> None:
     for row in range(len(corpus)):
         alone = model.score(corpus.take([row]))
         for name, values in together.components.items():
-            assert values[row] == pytest.approx(alone.components[name][0], abs=1e-5), name
+            assert values[row] == alone.components[name][0], name
 
 
 def test_batches_hold_every_row_once_and_few_tokens() -> None:
     length = np.array([5, 1, 9, 3, 3, 20])
     batches = [batch.tolist() for batch in token_batches(length, 10)]
-    assert batches == [[5], [2], [0, 3], [4, 1]]
+    assert batches == [[5], [2], [0], [3, 4], [1]]
     model = detector([5], batch_size=4)
     torch.manual_seed(0)
     rows = model.random_batches(np.array([2, 9, 2, 9, 2, 9, 2, 9, 5]))

@@ -18,7 +18,6 @@ from logassay.mutate import (
     apply_change,
     assign_operators,
     change_count,
-    known_events,
     mutate_corpus,
     propose,
 )
@@ -42,7 +41,7 @@ def mutate(
     lists: list[list[int]], labels: list[int] | None = None, **changes: object
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     arguments: dict = {
-        "known": np.array([2, 3, 4], dtype=np.int32),
+        "train": from_lists([[2, 3, 4]]),
         "sessions": 10,
         "rate": 0.02,
         "operators": OPERATORS,
@@ -124,13 +123,18 @@ def test_a_prefix_of_the_data_mutates_alike() -> None:
     assert whole.head(50).equals(part)
 
 
-def test_only_events_of_training_are_put_in(tmp_path: Path) -> None:
-    templates = pl.DataFrame({"event": [2, 3, 4], "in_training": [True, False, True]})
-    write_parquet(templates, tmp_path / "templates.parquet")
-    known = known_events(tmp_path / "templates.parquet")
-    assert known.tolist() == [2, 4]
-    _, manifest = mutate([[2, 3, 2]] * 90, operators=["insert", "replace"], known=known)
+def test_only_events_of_normal_training_sequences_are_put_in() -> None:
+    train = from_lists([[2], [3, 4], [4, 1]], [0, 1, 0])
+    _, manifest = mutate([[2, 3, 2]] * 90, operators=["insert", "replace"], train=train)
     assert set(manifest["replacement"].explode()) == {2, 4}
+
+
+def test_mutations_that_equal_a_normal_training_sequence_are_marked() -> None:
+    train = from_lists([[3, 2], [2, 2], [2, 4]], [0, 1, 0])
+    mutated, _ = mutate([[2, 3]] * 90, operators=["swap", "replace"], train=train)
+    marked = {tuple(events): equal for events, equal in mutated.select("events", "equals_normal").iter_rows()}
+    # [2, 2] is an anomaly of training; [3, 2] comes from swapping, all others from replacing.
+    assert marked == {(3, 2): True, (2, 4): True, (2, 2): False, (3, 3): False, (4, 3): False}
 
 
 def test_operators_are_assigned_evenly() -> None:
@@ -146,7 +150,7 @@ def test_operator_that_cannot_change_is_replaced_and_recorded() -> None:
     _, single = mutate([[2]] * 40, operators=["delete", "swap"])
     assert set(single["operator"]) == {"replace"}
     # One known event that fills the sequence: nothing can replace it, so one is inserted.
-    _, lonely = mutate([[2]] * 40, operators=["replace"], known=np.array([2], dtype=np.int32))
+    _, lonely = mutate([[2]] * 40, operators=["replace"], train=from_lists([[2]]))
     assert set(lonely["operator"]) == {"insert"}
 
 
@@ -205,7 +209,7 @@ def test_too_few_sequences_names_both_numbers() -> None:
         ({"rate": float("nan")}, r"anomaly ratio .* is nan,"),
         ({"operators": ["shuffle"]}, "'shuffle' is not known"),
         ({"operators": []}, "No mutation operator"),
-        ({"known": np.empty(0, dtype=np.int32)}, "no template"),
+        ({"train": from_lists([[2]], [1])}, "No normal training sequence"),
         ({"sessions": 0}, "at least 1 session"),
         ({"seed": -1}, "seed of 0 or more"),
     ],

@@ -121,13 +121,15 @@ def test_mutated_sequences_keep_part_and_operator(tmp_path: Path) -> None:
     mutated = write_part(
         tmp_path / "m.parquet", 5, [[9, 3], [2], [2]], part=["calibration", "evaluation", "evaluation"],
         operator=["replace", "delete", "delete"],
+        equals_normal=[False, True, False],
     )  # fmt: skip
     frame, _ = scored(tmp_path, trained(tmp_path, "new-event"), mutated=mutated)
     assert frame["part"].to_list() == ["calibration", "evaluation", "evaluation"]
     assert frame["operator"].to_list() == ["replace", "delete", "delete"]
     assert frame["sequence"].to_list() == [5, 6, 7]
     assert frame["score"].to_list() == [1, 0, 0]
-    assert frame.columns[-1] == "operator"
+    assert frame["equals_normal"].to_list() == [False, True, False]
+    assert frame.columns[-2:] == ["operator", "equals_normal"]
 
 
 def test_empty_parts_are_scored(tmp_path: Path) -> None:

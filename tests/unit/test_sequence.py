@@ -158,6 +158,13 @@ def test_wrong_label_files_are_told(tmp_path: Path, text: str, message: str) -> 
         read_labels(Labels(label_csv(tmp_path / "l.csv", text)))
 
 
+def test_labels_of_another_log_are_told(tmp_path: Path) -> None:
+    path = lines(tmp_path / "lines.parquet", [["a"], ["b"]], [0, 1])
+    labels = Labels(label_csv(tmp_path / "l.csv", "BlockId,Label\nblk_1,Normal\n"))
+    with pytest.raises(UserError, match=r"names none of the log's 2 sessions: it has 'blk_1', the log has 'a'"):
+        group(path, Grouping("session"), labels)
+
+
 def test_no_session_key_at_all_is_told(tmp_path: Path) -> None:
     path = lines(tmp_path / "lines.parquet", [[], []], [0, 1])
     with pytest.raises(UserError, match="gives no sequence when grouped by session"):

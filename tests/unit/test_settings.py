@@ -52,7 +52,7 @@ def test_the_schema_is_itself_valid_and_every_option_is_described() -> None:
                 "additionalProperties",
                 "required",
             }
-            known |= {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "pattern", "oneOf"}
+            known |= {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "pattern", "propertyNames", "oneOf"}
             known |= {"required", "minItems", "uniqueItems", "minProperties", "maxProperties"}
             assert set(option) <= known, f"{path}.{name} has stray keys {set(option) - known}"
             options(option, f"{path}.{name}")
@@ -78,6 +78,11 @@ def test_numbers_given_as_text_on_the_command_line_are_numbers() -> None:
     assert (study["epochs"], study["seeds"], study["eval_sample_size"], study["name"]) == (5, [1, 2], None, "7")
 
 
+def test_every_ratio_of_four_decimals_is_accepted() -> None:
+    filled = config(study__anomaly_ratios=[number / 10_000 for number in range(1, 10_001)])
+    validate(filled, SCHEMA)
+
+
 def test_defaults_are_copies() -> None:
     first, second = config(), config()
     validate(first, SCHEMA)
@@ -93,7 +98,10 @@ def test_defaults_are_copies() -> None:
         ({"epohcs": 4}, "Unknown key 'epohcs' in the configuration; known are: study, evaluation"),
         ({"study__epochs": 0}, "'study.epochs' in the configuration is wrong: 0 is less than the minimum of 1"),
         ({"study__epochs": "a"}, "'study.epochs' in the configuration is wrong: 'a' is not of type 'integer'"),
-        ({"study__anomaly_ratios": [0.00005]}, "'study.anomaly_ratios.0' in the configuration is wrong"),
+        ({"study__anomaly_ratios": [0.00005]}, "study.anomaly_ratios has 5e-05; give at most four decimals"),
+        ({"splits__chronological": {"order": "chronological", "train": 0.9}}, "sum to 1.4; they may not exceed 1"),
+        ({"evaluation__threshold": {"strategy": "targets"}}, "evaluation.threshold.targets is empty"),
+        ({"models": {"my model": {"module": "deeplog"}}}, "The name 'my model' may hold only letters, digits"),
         ({"study__models": ["deeplgo"]}, "study.models names 'deeplgo', which is not defined under 'models'"),
         ({"datasets__d__format": "g"}, "datasets.d.format names 'g', which is not defined under 'formats'"),
         ({"datasets__d__source": {"file": "no/such.log"}}, "datasets.d.source.file: there is no file 'no/such.log'"),

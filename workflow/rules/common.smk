@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import sys
+import time
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -32,6 +33,7 @@ except UserError as error:
     raise WorkflowError(str(error))
 
 STUDY = config["study"]
+STARTED = time.time()
 
 # A factor enters the path at the stage where it first changes bytes; all that comes before is shared.
 LEVELS = {"dataset": "results/runs/dataset={dataset}"}
@@ -140,13 +142,12 @@ def checkpoint_of(wildcards):
     return under("model", f"checkpoints/epoch_{{epoch}}.{suffix}").format(**wildcards)
 
 
-def failures(snakemake_logs):
-    """What the failed jobs said, from the logs that Snakemake names in its own."""
+def failures():
+    """What the jobs of this run that failed said last, from their logs."""
     said = []
-    text = "".join(Path(path).read_text() for path in snakemake_logs)
-    for path in re.findall(r"^ +log: (\S+) \(check", text, re.MULTILINE):
-        lines = Path(path).read_text().splitlines() if Path(path).is_file() else []
-        said += [line.split(" ERROR ", 1)[1] for line in lines if " ERROR " in line][-1:]
+    for path in sorted(Path("results/logs").rglob("*.log")):
+        if path.stat().st_mtime >= STARTED:
+            said += [line.split(" ERROR ", 1)[1] for line in path.read_text().splitlines() if " ERROR " in line][-1:]
     return list(dict.fromkeys(said))
 
 
@@ -281,6 +282,14 @@ def previous_checkpoint(wildcards):
     return under("model", f"checkpoints/epoch_{before}.pt").format(**wildcards) if before else []
 
 
+def hyper_json(wildcards):
+    """Hyperparameters of a variant as JSON; the end of a sequence is an event only where sequences really end."""
+    hyper = dict(config["models"][wildcards.model]["hyper"])
+    if hyper.get("session_end") == "auto":
+        hyper["session_end"] = config["groupings"][wildcards.grouping]["by"] == "session"
+    return json.dumps(hyper, sort_keys=True)
+
+
 def previous_option(wildcards, input):
     """Command-line option for the checkpoint to go on from."""
     return f"--previous {input.previous}" if input.previous else ""
@@ -332,15 +341,21 @@ PSEUDO = evaluation_files("evaluation=pseudo/ratio={ratio}/epoch_{epoch}")
 # compare
 
 
-def run_evaluations(wildcards):
-    """Evaluation results of all epochs, protocols and ratios of a run."""
-    epochs = range(1, epochs_of(wildcards.model) + 1)
-    found = []
-    if "labelled" in STUDY["protocols"]:
-        found += expand(LABELLED["results"], epoch=epochs, **wildcards)
-    if "pseudo" in STUDY["protocols"]:
-        found += expand(PSEUDO["results"], epoch=epochs, ratio=map(as_ratio, STUDY["anomaly_ratios"]), **wildcards)
-    return found
+def run_evaluations(*kinds):
+    """Function that gives files of the evaluations of all epochs, protocols and ratios of a run."""
+
+    def paths(wildcards):
+        epochs = range(1, epochs_of(wildcards.model) + 1)
+        ratios = [as_ratio(ratio) for ratio in STUDY["anomaly_ratios"]]
+        found = []
+        for kind in kinds:
+            if "labelled" in STUDY["protocols"]:
+                found += expand(LABELLED[kind], epoch=epochs, **wildcards)
+            if "pseudo" in STUDY["protocols"]:
+                found += expand(PSEUDO[kind], epoch=epochs, ratio=ratios, **wildcards)
+        return found
+
+    return paths
 
 
 def run_tables(wildcards):

@@ -3,7 +3,9 @@
 
 rule summarise_epochs:
     input:
-        run_evaluations,
+        evaluations=run_evaluations("results"),
+        # Not read here, but a figure that is missing has to be drawn again.
+        figures=run_evaluations("scores", "matrix"),
     output:
         under("model", "epochs.parquet"),
     log:
@@ -16,7 +18,7 @@ rule summarise_epochs:
     message:
         "Summarising the epochs of {wildcards.model} ({wildcards.dataset}, {wildcards.size} sequences)"
     shell:
-        "python {params.script} --evaluations {input} --output {output} --log {log}"
+        "python {params.script} --evaluations {input.evaluations} --output {output} --log {log}"
 
 
 rule compare_runs:

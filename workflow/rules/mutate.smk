@@ -4,7 +4,7 @@
 rule mutate_sequences:
     input:
         validation=under("seed", "validation.parquet"),
-        templates=under("seed", "templates.parquet"),
+        train=under("seed", "train.parquet"),
     output:
         mutated=under("seed", "pseudo/ratio={ratio}/mutated.parquet"),
         manifest=under("seed", "pseudo/ratio={ratio}/manifest.parquet"),
@@ -23,6 +23,6 @@ rule mutate_sequences:
     message:
         "Mutating validation sequences of {wildcards.dataset} at ratio {params.share}"
     shell:
-        "python {params.script} --validation {input.validation} --templates {input.templates}"
+        "python {params.script} --validation {input.validation} --train {input.train}"
         " --sessions {params.sessions} --anomaly-ratio {params.share} --operators {params.operators}"
         " --seed {wildcards.seed} --output {output.mutated} --manifest {output.manifest} --log {log}"

@@ -22,7 +22,7 @@ rule train_epoch:
         code=model_code("train_epoch.py"),
         script=script("train_epoch.py"),
         module=setting("models/{model}/module"),
-        hyper=as_json("models/{model}/hyper"),
+        hyper=hyper_json,
         device=config["compute"]["device"],
         previous=previous_option,
     message:

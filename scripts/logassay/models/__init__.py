@@ -10,7 +10,7 @@ from logassay.errors import UserError
 from logassay.files import read_parquet
 from logassay.models.base import Detector
 
-NOT_MODELS = {"__init__", "base", "neural"}
+NOT_MODELS = {"__init__", "base", "classifier", "counts", "neural", "text", "windows"}
 """Files of this folder that models share."""
 
 

@@ -1,13 +1,13 @@
 """Isolation forest (Liu, Ting and Zhou, ICDM 2008) on event counts, as log studies use it for a baseline."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.ensemble import IsolationForest as Forest
 
-from logassay.corpus import FIRST_EVENT, UNK, Corpus
-from logassay.models.base import Detector, IntArray, Scores, Vocabulary, option, owners
+from logassay.models.base import FloatArray, IntArray, option
+from logassay.models.counts import Counts, NormalCounts
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,12 @@ class Hyperparameters:
     samples: int = option(0, "sequences drawn for each tree, psi in the paper; 0 takes all", least=0)
 
 
-class IsolationForest(Detector):
+class IsolationForest(NormalCounts):
     """Isolate each sequence's vector of event counts by random cuts; the fewer cuts it takes, the more anomalous.
 
-    The score is the paper's s = 2^(-E(h)/c), from 0 to 1; its rule calls a sequence anomalous above 0.5.
+    The score is the paper's s = 2^(-E(h)/c), from 0 to 1; its rule calls a sequence anomalous above 0.5. No cut goes
+    through the number of unknown events, which is 0 in all of training: they make a sequence look neither more nor
+    less normal.
 
     A checkpoint holds no trees, which could only be stored as a pickle, but the distinct training vectors with their
     numbers and the seed. Restoring fits the forest again; the same scikit-learn version gives the same trees, since
@@ -29,44 +31,35 @@ class IsolationForest(Detector):
     """
 
     hyper_kind = Hyperparameters
+    stored: ClassVar[tuple[str, ...]] = ("vectors", "multiplicities")
 
-    def fit_epoch(self, train: Corpus) -> dict[str, Any]:
-        """Count the events of the training sequences and grow the trees."""
-        self._vocabulary = Vocabulary.of(train)
-        self.vectors, self.multiplicities = np.unique(self.count(train), axis=0, return_counts=True)
+    @property
+    def limit(self) -> float:
+        """The paper's one half."""
+        return 0.5
+
+    def learn(self, vectors: Counts, multiplicities: IntArray) -> None:
+        """Keep the vectors and grow the trees."""
+        self.vectors, self.multiplicities = vectors, multiplicities
         self.grow()
-        return self.facts(examples=len(train), distinct_examples=len(self.vectors))
-
-    def count(self, corpus: Corpus) -> IntArray:
-        """Count each known event and, in the first column, the unknown ones: shape (sequences, known events + 1)."""
-        columns = self.vocabulary.size + FIRST_EVENT
-        cells = owners(corpus) * columns + self.vocabulary.encode(corpus.events)
-        counts = np.bincount(cells, minlength=len(corpus) * columns).reshape(len(corpus), columns)
-        return counts[:, UNK:]
 
     def grow(self) -> None:
         """Fit the forest to the training vectors."""
-        training = np.repeat(self.vectors, self.multiplicities, axis=0)
-        samples = min(self.hyper.samples or len(training), len(training))
+        training = self.vectors[np.repeat(np.arange(len(self.multiplicities)), self.multiplicities)]
+        samples = min(self.hyper.samples or training.shape[0], training.shape[0])
         self.forest = Forest(
             n_estimators=self.hyper.trees, max_samples=samples, random_state=self.seed % 2**32, n_jobs=1
         )
         self.forest.fit(training)
 
-    def score(self, corpus: Corpus) -> Scores:
-        """Score every sequence."""
-        # scikit-learn refuses to score nothing.
-        score = -self.forest.score_samples(self.count(corpus)) if len(corpus) else np.zeros(0)
-        return self.scores(corpus, score, score > 0.5)
-
-    def state(self) -> dict[str, Any]:
-        """Return the vocabulary and the training vectors."""
-        return super().state() | {"vectors": self.vectors, "multiplicities": self.multiplicities}
+    def measure(self, counts: Counts) -> FloatArray:
+        """Return the paper's scores."""
+        score: FloatArray = -self.forest.score_samples(counts)
+        return score
 
     def restore(self, state: dict[str, Any]) -> None:
         """Fit the forest again from the stored vectors."""
         super().restore(state)
-        self.vectors, self.multiplicities = state["vectors"], state["multiplicities"]
         self.grow()
 
 

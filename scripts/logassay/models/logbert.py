@@ -339,13 +339,15 @@ def fold_rounds(length: IntArray, folds: int) -> tuple[IntArray, IntArray]:
 
 
 def token_batches(length: IntArray, tokens: int) -> Iterator[IntArray]:
-    """Divide rows into batches of similar length with at most so many tokens each (or a single row)."""
+    """Divide rows into batches of one length each, with at most so many tokens (or a single row).
+
+    Without padding a sequence's score does not depend on the others of its batch, to the last digit.
+    """
     order = np.argsort(-length, kind="stable")
-    begin = 0
-    while begin < len(order):
-        end = begin + max(1, tokens // int(length[order[begin]]))
-        yield order[begin:end]
-        begin = end
+    for rows in np.split(order, np.flatnonzero(np.diff(length[order])) + 1):
+        if len(rows):
+            size = max(1, tokens // int(length[rows[0]]))
+            yield from np.split(rows, range(size, len(rows), size))
 
 
 DETECTOR = LogBERT

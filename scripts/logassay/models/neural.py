@@ -14,6 +14,8 @@ from typing import Any, ClassVar
 # times as long. Read when torch loads its thread library, hence before the import.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -141,6 +143,10 @@ class NeuralDetector(Detector):
         """Let torch compute on so many threads."""
         Detector.set_threads(threads)
         torch.set_num_threads(threads)
+
+    def encode(self, events: npt.NDArray[np.int32]) -> IntArray:
+        """Translate event ids, shape (n,), into the model's numbers, shape (n,)."""
+        return self.vocabulary.encode(events)
 
     @abstractmethod
     def build(self) -> nn.Module:

@@ -1,0 +1,185 @@
+"""What models share that predict each event of a sequence from the window of events before it.
+
+Equal windows are found here, so that each is computed once; the network is the model's own.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from logassay import cli
+from logassay.corpus import FIRST_EVENT, PAD, UNK, Corpus
+from logassay.models.base import FloatArray, IntArray, Scores, largest, mean, owners
+from logassay.models.neural import NeuralDetector, surprise
+
+SCORING_BATCH = 8192
+"""Distinct windows per forward pass when nothing is learned."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Every event of a corpus, each with the window of events before it.
+
+    Attributes
+    ----------
+    windows : int64 array, shape (distinct windows, history)
+        The distinct windows, oldest event first, PAD before a sequence's first event.
+    window : int64 array, shape (steps,)
+        Row in `windows` of each step.
+    target : int64 array, shape (steps,)
+        The event that comes: UNK, or a candidate's number from 2 on.
+    owner : int64 array, shape (steps,)
+        Position of the step's sequence.
+    """
+
+    windows: IntArray
+    window: IntArray
+    target: IntArray
+    owner: IntArray
+
+
+def make_steps(events: IntArray, owner: IntArray, history: int) -> Steps:
+    """Build the steps of sequences laid end to end.
+
+    Parameters
+    ----------
+    events : int64 array, shape (steps,)
+        Encoded events, in order.
+    owner : int64 array, shape (steps,)
+        Position of each event's sequence, ascending.
+    history : int
+        Events in a window.
+    """
+    # The same events with `history` PADs before each sequence; step i is at places[i], its window right before it.
+    places = np.arange(len(events)) + history * (owner + 1)
+    stream = np.full(places[-1] + 1 if len(places) else 0, PAD, dtype=np.int64)
+    stream[places] = events
+    starts = places - history
+    _, first, window = np.unique(number_runs(stream, history)[starts], return_index=True, return_inverse=True)
+    windows = stream[starts[first][:, None] + np.arange(history)]
+    return Steps(windows, window, events, owner)
+
+
+def number_runs(stream: IntArray, width: int) -> IntArray:
+    """Number every run of `width` tokens, so that equal runs and only they have the same number.
+
+    Runs are grown as in suffix sorting (Karp, Miller and Rosenberg 1972): two overlapping runs whose numbers are known
+    name the longer run that they cover, so that a width of 10 takes four passes instead of comparing ten columns.
+
+    Parameters
+    ----------
+    stream : int64 array, shape (tokens,)
+        Tokens, not negative.
+    width : int
+        Length of a run.
+
+    Returns
+    -------
+    int64 array, shape (tokens - width + 1,)
+        Number of the run that starts at each token.
+    """
+    numbers, known = stream, 1
+    while known < width:
+        step = min(known, width - known)
+        pairs = numbers[:-step] * (numbers.max(initial=0) + 1) + numbers[step:]
+        numbers = np.unique(pairs, return_inverse=True)[1]
+        known += step
+    return numbers
+
+
+class WindowDetector(NeuralDetector):
+    """Predict each event from the `history` events before it.
+
+    The network maps windows, int64, shape (n, history), to logits, shape (n, candidates). Candidates are the known
+    events and, with `session_end`, the end of a sequence. Beside these two the hyperparameters have `candidates`,
+    `learning_rate`, `batch_size` and `score`.
+
+    Measured for each predicted event, the end included:
+
+    - the rank of the true event among the candidates, from 1; among equally probable candidates it takes the last
+      place, so that a network that knows nothing gets no credit;
+    - NLL = -log p of the true event.
+
+    An event that training did not have has no probability. It gets the rank after the last candidate, and the NLL of
+    the least probable candidate at that step. The components of a sequence's score are `nll_max`, `nll_mean` and
+    `rank_max`; its loss is `nll_mean`. The rule: anomalous if any rank exceeds `candidates`.
+    """
+
+    def steps(self, corpus: Corpus) -> Steps:
+        """Build the steps of a corpus."""
+        events, owner = self.encode(corpus.events), owners(corpus)
+        if self.hyper.session_end:
+            events = np.insert(events, corpus.offsets[1:], FIRST_EVENT + self.vocabulary.size)
+            owner = np.repeat(np.arange(len(corpus)), corpus.lengths + 1)
+        return make_steps(events, owner, self.hyper.history)
+
+    def train_epoch(self, train: Corpus) -> dict[str, Any]:
+        """Minimise the cross-entropy of the next event over all steps, in random order."""
+        steps = self.steps(train)
+        learnable = np.flatnonzero(steps.target != UNK)
+        windows = torch.from_numpy(steps.windows).to(self.device)
+        window = torch.from_numpy(steps.window[learnable]).to(self.device)
+        target = torch.from_numpy(steps.target[learnable] - FIRST_EVENT).to(self.device)
+
+        def batches() -> Iterator[tuple[Tensor, Tensor, int]]:
+            order = torch.randperm(len(target)).to(self.device)
+            for batch in cli.progress(order.split(self.hyper.batch_size), type(self).__name__):
+                loss = functional.cross_entropy(self.predict(windows, window[batch]), target[batch])
+                yield loss, loss, len(batch)
+
+        return self.facts(len(learnable), distinct_examples=len(steps.windows), **self.descend(batches()))
+
+    def predict(self, windows: Tensor, window: Tensor) -> Tensor:
+        """Return logits, shape (n, candidates), for rows `window`, shape (n,), of `windows`.
+
+        Equal windows get equal logits, and their gradients add up: each is computed once. Logs repeat themselves so
+        much that this is several times faster, and the gradient is the same.
+        """
+        distinct, inverse = torch.unique(window, return_inverse=True)
+        logits: Tensor = self.network(windows[distinct])[inverse]
+        return logits
+
+    def score(self, corpus: Corpus) -> Scores:
+        """Score every sequence."""
+        steps = self.steps(corpus)
+        # Equal pairs of window and target are judged once. Sorting by window comes with it.
+        columns = FIRST_EVENT + self.vocabulary.size + 1
+        pairs, pair = np.unique(steps.window * columns + steps.target, return_inverse=True)
+        nll, rank = self.judge(steps.windows, pairs // columns, pairs % columns)
+        count = len(corpus)
+        components = {
+            "nll_max": largest(nll[pair], steps.owner, count),
+            "nll_mean": mean(nll[pair], steps.owner, count),
+            "rank_max": largest(rank[pair], steps.owner, count),
+        }
+        paper = components["rank_max"] > self.hyper.candidates
+        return self.scores(corpus, components[self.hyper.score], paper, components["nll_mean"], components)
+
+    @torch.no_grad()
+    def judge(self, windows: IntArray, window: IntArray, target: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Measure how unexpected targets are.
+
+        Parameters
+        ----------
+        windows : int64 array, shape (windows, history)
+            Distinct windows.
+        window : int64 array, shape (n,)
+            Rows of `windows`, ascending.
+        target : int64 array, shape (n,)
+            What comes after each of them.
+
+        Returns
+        -------
+        nll, rank : float64 arrays, shape (n,)
+        """
+        nll, rank = np.empty(len(window)), np.empty(len(window))
+        for begin in range(0, len(windows), SCORING_BATCH):
+            logits = self.network(torch.from_numpy(windows[begin : begin + SCORING_BATCH]).to(self.device))
+            low, high = np.searchsorted(window, [begin, begin + SCORING_BATCH])
+            nll[low:high], rank[low:high] = surprise(logits[window[low:high] - begin], target[low:high])
+        return nll, rank
