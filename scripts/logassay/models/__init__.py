@@ -56,5 +56,8 @@ def give_templates(detector: Detector, path: Path | None) -> None:
     if not detector.uses_templates:
         return
     if path is None:
-        raise UserError("This model reads the text of events; give the split's templates.parquet (option --templates).")
+        raise UserError(
+            "This model reads what events say and needs the split's templates.parquet; give it with --templates, or to "
+            "evaluate.py in the folder of the split."
+        )
     detector.read_templates(dict(read_parquet(path, ["event", "template"]).iter_rows()))
