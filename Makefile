@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STUDY := results/studies/default
 
-.PHONY: demo test lint format lock docs clean
+.PHONY: demo test lint format lock docs bench-models clean
 
 $(VENV)/.ready: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "LogAssay needs Python 3.11 or newer; set PYTHON=python3.11"; exit 1; }
@@ -46,6 +46,13 @@ lock:
 	{ grep "^#" requirements.lock; $(VENV)-lock/bin/pip freeze | sed "s/+cpu//"; } > requirements.lock.new
 	mv requirements.lock.new requirements.lock
 	rm -rf $(VENV)-lock
+
+# Seconds per epoch of each model beside its plain formulation, on the default study's training part.
+SPLIT := results/runs/dataset=simulated/grouping=session/split=chronological/seed=1
+bench-models: $(VENV)/.ready
+	$(BIN)/snakemake --cores all $(SPLIT)/train.parquet
+	$(BIN)/python scripts/bench_models.py --train $(SPLIT)/train.parquet --templates $(SPLIT)/templates.parquet \
+		--models config/models.yaml --output results/bench_models.json
 
 clean:
 	rm -rf results .snakemake

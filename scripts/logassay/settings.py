@@ -114,9 +114,7 @@ def _sentence(error: Any) -> str:
         missing = next(name for name in error.validator_value if name not in error.instance)
         return f"The configuration lacks '{f'{key}.' if key else ''}{missing}'; add it (config/README.md describes it)."
     if "propertyNames" in error.absolute_schema_path:
-        return (
-            f"The name {error.instance!r} may hold only letters, digits and . _ -; choose another one."
-        )
+        return f"The name {error.instance!r} may hold only letters, digits and . _ -; choose another one."
     if error.validator == "oneOf":
         return f"'{key}' must have exactly one of: file; url with sha256; simulate; sessions."
     return f"'{key}' in the configuration is wrong: {error.message}; config/README.md says what it may be."
@@ -198,9 +196,7 @@ def _check_numbers(config: dict[str, Any]) -> None:
             raise UserError(f"splits.{name}: train, validation and test sum to {total:g}; they may not exceed 1.")
     threshold = config["evaluation"]["threshold"]
     if threshold["strategy"] == "targets" and not threshold["targets"]:
-        raise UserError(
-            "evaluation.threshold.strategy is 'targets', but evaluation.threshold.targets is empty."
-        )
+        raise UserError("evaluation.threshold.strategy is 'targets', but evaluation.threshold.targets is empty.")
 
 
 def _check_groupings(config: dict[str, Any]) -> None:
