@@ -170,9 +170,7 @@ def test_no_training_sequences(data: Path) -> None:
 
 @pytest.mark.parametrize("module", ["loganomaly", "logrobust"])
 def test_models_that_read_text_are_given_it(data: Path, templates: Path, module: str) -> None:
-    with pytest.raises(
-        UserError, match=r"needs the split's templates\.parquet; give it with --templates, or"
-    ):
+    with pytest.raises(UserError, match=r"needs the split's templates\.parquet; give it with --templates, or"):
         epoch(data, module, 1)
     pl.read_parquet(templates).head(3).write_parquet(templates)
     with pytest.raises(UserError, match="The templates lack event 5, which occurs in training"):

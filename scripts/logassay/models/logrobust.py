@@ -30,7 +30,7 @@ class Hyperparameters:
     max_length: int = option(50, "events of a sequence that are looked at; the rest is cut off", least=1)
     imbalance: str = option("none", "what is done where one class is rarer", one_of=STRATEGIES)
     learning_rate: float = option(1e-3, "step size of Adam", least=0.0, most=1.0)
-    batch_size: int = option(256, "sequences per optimiser step", least=1)
+    batch_size: int = option(64, "sequences per optimiser step", least=1)
 
 
 class Network(nn.Module):
