@@ -38,7 +38,9 @@ def judge(variant: str, epochs: int, parts: tuple[Corpus, Corpus, Corpus]) -> tu
     """Train; return the test scores, anomalies found and F1 at 0.5 % false alarms on held-out normals, and ROC-AUC."""
     entry = yaml.safe_load(VARIANTS.read_text(encoding="utf-8"))["models"][variant]
     train, held_out, test = parts
-    detector = models.load(entry["module"])(entry["hyper"], 1, "cpu")
+    # The workflow resolves `auto` by the grouping: these are sessions.
+    hyper = {key: True if value == "auto" else value for key, value in entry["hyper"].items()}
+    detector = models.load(entry["module"])(hyper, 1, "cpu")
     detector.set_threads(1)
     for _ in range(epochs):
         detector.fit_epoch(train)
