@@ -100,7 +100,7 @@ MESSAGES: dict[str, tuple[Source, str]] = {
 }
 
 NODES = pl.Series([f"10.{250 + n % 2}.{n * 37 % 251 + 1}.{n * 101 % 241 + 4}" for n in range(203)])
-FOLDERS = pl.Series(["/user/root/rand", "/user/root/rand2", "/user/root/randtxt", "/user/root/sortrand"])
+FOLDERS = pl.Series(["/user/hdfs/rand", "/user/hdfs/rand2", "/user/hdfs/randtxt", "/user/hdfs/sortrand"])
 
 
 def _format(template: str, fields: dict[str, pl.Expr]) -> pl.Expr:

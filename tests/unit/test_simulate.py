@@ -27,7 +27,7 @@ DATA_NODE = r"dfs\.DataNode"
 # Every message shape of the simulator, written from real lines (see tests/real) and the source of Hadoop 0.18.
 SHAPES = {
     "allocated": NAME_NODE
-    + rf"NameSystem\.allocateBlock: /user/root/\w+/_temporary/_task_200811092030_0001_m_\d{{6}}_0/part-\d{{5}}\. {BLK}",
+    + rf"NameSystem\.allocateBlock: /user/hdfs/\w+/_temporary/_task_200811092030_0001_m_\d{{6}}_0/part-\d{{5}}\. {BLK}",
     "receiving": rf"INFO {DATA_NODE}\$DataXceiver: Receiving block {BLK} src: /{IP}:{N} dest: /{IP}:50010",
     "responded": rf"INFO {DATA_NODE}\$PacketResponder: PacketResponder [0-2] for block {BLK} terminating",
     "received": rf"INFO {DATA_NODE}\$PacketResponder: Received block {BLK} of size {N} from /{IP}",
