@@ -26,6 +26,7 @@ SMALL = {"history": 4, "dimension": 16, "hidden": 8, "batch_size": 16}
 
 
 def detector(kind: type[LogAnomaly] = LogAnomaly, **hyper: Any) -> LogAnomaly:
+    kind.set_threads(1)
     result = kind(SMALL | hyper, 1, "cpu")
     result.read_templates(TEMPLATES)
     return result

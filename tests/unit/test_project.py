@@ -31,7 +31,7 @@ def test_direct_dependencies_agree_with_the_lock() -> None:
 
 def test_environments_agree_with_the_lock() -> None:
     environments = sorted((ROOT / "envs").glob("*.yaml"))
-    assert len(environments) == 3
+    assert len(environments) == 4
     for path in environments:
         dependencies = yaml.safe_load(path.read_text())["dependencies"]
         packages = dependencies[-1]["pip"]

@@ -17,8 +17,10 @@ from logassay.imbalance import balance
 from logassay.models.base import IntArray, Scores
 from logassay.models.neural import NeuralDetector
 
-SCORING_BATCH = 1024
-"""Sequences per forward pass when nothing is learned."""
+TOGETHER = {"cpu": 16, "cuda": 4096}
+"""Sequences of a batch that go through the network together: on a CPU few of similar length, to compute no padding."""
+SCORING_BATCH = 512
+"""Sequences that go through it together when nothing is learned."""
 
 
 class Classifier(NeuralDetector):
@@ -86,21 +88,25 @@ class Classifier(NeuralDetector):
         return distinct, times
 
     def predict(self, tokens: Tensor) -> Tensor:
-        """Return logits, shape (n, 2), for tokens of shape (n, length), without columns that are padding throughout."""
-        longest = int((tokens != PAD).sum(1).amax().clamp(min=1))
-        logits: Tensor = self.network(tokens[:, :longest])
-        return logits
+        """Return logits, shape (n, 2), for tokens of shape (n, length); rows of similar length go together."""
+        lengths = (tokens != PAD).sum(1)
+        order = lengths.argsort(descending=True, stable=True)
+        parts = order.split(TOGETHER[self.device])
+        logits = [self.network(tokens[rows, : max(1, int(lengths[rows[0]]))]) for rows in parts]
+        return torch.cat(logits)[order.argsort()]
 
     @torch.no_grad()
     def score(self, corpus: Corpus) -> Scores:
         """Score every sequence."""
-        tokens = torch.from_numpy(self.lay_out(corpus)).to(self.device)
+        tokens = self.lay_out(corpus)
+        lengths = (tokens != PAD).sum(1)
         probability = np.zeros(len(corpus))
-        # Sequences of similar length go together, so that there is little padding.
-        order = torch.from_numpy(np.argsort(-corpus.lengths, kind="stable")).to(self.device)
-        for batch in order.split(SCORING_BATCH) if len(corpus) else ():
-            chances = self.predict(tokens[batch]).double().softmax(1)
-            probability[batch.cpu().numpy()] = chances[:, 1].cpu().numpy()
+        # Sequences of one length together: without padding none depends on the others, to the last digit.
+        for length in np.unique(lengths):
+            rows = np.flatnonzero(lengths == length)
+            for batch in np.split(rows, range(SCORING_BATCH, len(rows), SCORING_BATCH)):
+                logits = self.network(torch.from_numpy(tokens[batch, : max(1, length)]).to(self.device))
+                probability[batch] = logits.double().softmax(1)[:, 1].cpu().numpy()
         cut = np.maximum(corpus.lengths - self.hyper.max_length, 0).astype(np.float64)
         return self.scores(corpus, probability, probability > 0.5, components={"events_cut": cut})
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from logassay.corpus import FIRST_EVENT, PAD
 from logassay.imbalance import STRATEGIES
@@ -33,6 +32,31 @@ class Hyperparameters:
     batch_size: int = option(64, "sequences per optimiser step", least=1)
 
 
+class Layer(nn.Module):
+    """One layer of the bidirectional LSTM.
+
+    Two LSTMs in one direction each, the second on mirrored sequences: padding then comes last for both, so that no
+    state has seen it, and packing is not needed, whose gradient costs time that grows with the square of the length.
+    """
+
+    def __init__(self, inputs: int, hidden: int) -> None:
+        super().__init__()
+        self.ahead = nn.LSTM(inputs, hidden, batch_first=True)
+        self.back = nn.LSTM(inputs, hidden, batch_first=True)
+
+    def forward(self, x: Tensor, mirror: Tensor) -> Tensor:
+        """Return states, shape (n, length, 2 * hidden), for `x` of shape (n, length, inputs).
+
+        `mirror`, shape (n, length), has for each place that which it changes with when its sequence is read backwards.
+        """
+        mirrored = self.back(_rearrange(x, mirror))[0]
+        return torch.cat([self.ahead(x)[0], _rearrange(mirrored, mirror)], dim=2)
+
+
+def _rearrange(x: Tensor, place: Tensor) -> Tensor:
+    return x.gather(1, place[:, :, None].expand(-1, -1, x.shape[2]))
+
+
 class Network(nn.Module):
     """Bidirectional LSTM, attention over its states, and a linear layer from their weighted sum to the two classes.
 
@@ -49,26 +73,28 @@ class Network(nn.Module):
     def __init__(self, meaning: FloatArray, hyper: Hyperparameters) -> None:
         super().__init__()
         self.register_buffer("meaning", vector_table(meaning), persistent=False)
-        self.lstm = nn.LSTM(meaning.shape[1], hyper.hidden, hyper.layers, batch_first=True, bidirectional=True)
+        inputs = [meaning.shape[1], *[2 * hyper.hidden] * (hyper.layers - 1)]
+        self.layers = nn.ModuleList(Layer(size, hyper.hidden) for size in inputs)
         self.attention = nn.Linear(2 * hyper.hidden, 1)
         self.output = nn.Linear(2 * hyper.hidden, 2)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return logits, shape (n, 2), for tokens of shape (n, length)."""
-        present = tokens != PAD
         # A sequence without events is one of a single event that says nothing.
-        lengths = present.sum(1).clamp(min=1)
-        packed = pack_padded_sequence(self.meaning[tokens], lengths.cpu(), batch_first=True, enforce_sorted=False)
-        states, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True)  # (n, length, 2 * hidden)
-        weights = self.attend(states, lengths)
+        lengths = (tokens != PAD).sum(1, keepdim=True).clamp(min=1)  # (n, 1)
+        place = torch.arange(tokens.shape[1], device=tokens.device)
+        mirror = torch.where(place < lengths, lengths - 1 - place, place)
+        states = self.meaning[tokens]
+        for layer in self.layers:
+            states = layer(states, mirror)  # (n, length, 2 * hidden)
+        weights = self.attend(states, place < lengths)
         logits: Tensor = self.output((weights[:, :, None] * states).sum(1))
         return logits
 
-    def attend(self, states: Tensor, lengths: Tensor) -> Tensor:
-        """Weigh the events of each sequence, shape (n, length): softmax of tanh(W h), padding left out."""
-        place = torch.arange(states.shape[1], device=states.device)
+    def attend(self, states: Tensor, present: Tensor) -> Tensor:
+        """Weigh the events of each sequence, shape (n, length): softmax of tanh(W h) over those that are `present`."""
         energy = torch.tanh(self.attention(states)[:, :, 0])
-        return energy.masked_fill(place >= lengths[:, None], -torch.inf).softmax(1)
+        return energy.masked_fill(~present, -torch.inf).softmax(1)
 
 
 class LogRobust(Classifier, TextDetector):
