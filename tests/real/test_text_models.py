@@ -24,7 +24,10 @@ VARIANTS = Path(__file__).resolve().parents[2] / "config" / "models.yaml"
 def fitted(variant: str, epochs: int, train: Corpus, templates: dict[int, str], **hyper: Any) -> Detector:
     """Train a variant of the config for some epochs."""
     entry = yaml.safe_load(VARIANTS.read_text(encoding="utf-8"))["models"][variant]
-    detector = models.load(entry["module"])(entry["hyper"] | hyper, 1, "cpu")
+    hyper = entry["hyper"] | hyper
+    if hyper.get("session_end") == "auto":
+        hyper["session_end"] = True  # what the workflow makes of it where sequences are sessions
+    detector = models.load(entry["module"])(hyper, 1, "cpu")
     detector.set_threads(1)
     detector.read_templates(templates)
     for _ in range(epochs):

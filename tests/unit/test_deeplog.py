@@ -55,6 +55,23 @@ def test_windows_without_an_end() -> None:
     assert (nothing.windows.shape, len(nothing.target)) == ((0, 4), 0)
 
 
+def test_short_sessions_flagged_as_in_the_public_implementations() -> None:
+    model = detector([5, 7, 9], history=2, session_end=False, short_sessions="flag")
+    model.network = Fixed()
+    corpus = from_lists([[5, 7, 5, 5], [5, 7], [], [5, 5, 8]])
+    steps = model.steps(corpus)
+    assert steps.windows[steps.window].tolist() == [[2, 3], [3, 2], [2, 2]]  # no window has padding
+    assert steps.target.tolist() == [2, 2, 1]
+    assert steps.owner.tolist() == [0, 0, 3]
+    scores = model.score(corpus)
+    assert scores.components["rank_max"].tolist() == [1, 4, 4, 4]
+    assert scores.components["nll_max"].tolist() == pytest.approx([log(1 / 0.7), 100, 100, log(1 / 0.1)])
+    assert scores.paper.tolist() == [False, True, True, False]  # 9 candidates are more than there are
+    strict = detector([5, 7, 9], history=2, session_end=False, short_sessions="flag", candidates=3)
+    strict.network = Fixed()
+    assert strict.score(corpus).paper.tolist() == [False, True, True, True]
+
+
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 7, 10])
 def test_runs_have_equal_numbers_exactly_if_they_are_equal(width: int) -> None:
     stream = np.random.default_rng(width).integers(0, 3, 300)

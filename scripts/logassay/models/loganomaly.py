@@ -16,7 +16,7 @@ from torch.nn import functional
 from logassay.corpus import FIRST_EVENT, UNK
 from logassay.models.base import FloatArray, IntArray, option
 from logassay.models.text import TextDetector, vector_table
-from logassay.models.windows import WindowDetector
+from logassay.models.windows import SHORT_SESSIONS, WindowDetector
 from logassay.vectors import WordVectors
 
 
@@ -36,6 +36,7 @@ class Hyperparameters:
     layers: int = option(2, "layers of each LSTM", least=1)
     candidates: int = option(9, "an event among this many most probable ones is normal, k in the paper", least=1)
     session_end: bool = option(True, "whether the end of a sequence is an event to be predicted")
+    short_sessions: str = option("pad", "what happens to sequences shorter than the history", one_of=SHORT_SESSIONS)
     learning_rate: float = option(1e-3, "step size of Adam", least=0.0, most=1.0)
     batch_size: int = option(2048, "windows per optimiser step", least=1)
     score: str = option("nll_max", "component that serves as score", one_of=("nll_max", "nll_mean", "rank_max"))

@@ -19,6 +19,9 @@ from logassay.models.neural import NeuralDetector, surprise
 
 SCORING_BATCH = 8192
 """Distinct windows per forward pass when nothing is learned."""
+SHORT_SESSIONS = ("pad", "flag")
+SHORT_NLL = 100.0
+"""NLL that stands for the verdict on a flagged short session: beyond what single-precision probabilities give."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,12 @@ class Steps:
     window: IntArray
     target: IntArray
     owner: IntArray
+
+    def full(self) -> "Steps":
+        """Return the steps whose windows hold no padding."""
+        keep = (self.windows != PAD).all(1)[self.window]
+        kept, window = np.unique(self.window[keep], return_inverse=True)
+        return Steps(self.windows[kept], window, self.target[keep], self.owner[keep])
 
 
 def make_steps(events: IntArray, owner: IntArray, history: int) -> Steps:
@@ -96,8 +105,12 @@ class WindowDetector(NeuralDetector):
     """Predict each event from the `history` events before it.
 
     The network maps windows, int64, shape (n, history), to logits, shape (n, candidates). Candidates are the known
-    events and, with `session_end`, the end of a sequence. Beside these two the hyperparameters have `candidates`,
-    `learning_rate`, `batch_size` and `score`.
+    events and, with `session_end`, the end of a sequence. Beside these two the hyperparameters have `short_sessions`,
+    `candidates`, `learning_rate`, `batch_size` and `score`.
+
+    With `short_sessions: pad`, windows at the begin of a sequence are padded on the left and every event is predicted.
+    With `flag`, as in the public implementations, only events with a whole window before them are, and a sequence
+    without any such event is called anomalous whatever it holds: its NLL is `SHORT_NLL`.
 
     Measured for each predicted event, the end included:
 
@@ -116,7 +129,8 @@ class WindowDetector(NeuralDetector):
         if self.hyper.session_end:
             events = np.insert(events, corpus.offsets[1:], FIRST_EVENT + self.vocabulary.size)
             owner = np.repeat(np.arange(len(corpus)), corpus.lengths + 1)
-        return make_steps(events, owner, self.hyper.history)
+        steps = make_steps(events, owner, self.hyper.history)
+        return steps.full() if self.hyper.short_sessions == "flag" else steps
 
     def train_epoch(self, train: Corpus) -> dict[str, Any]:
         """Minimise the cross-entropy of the next event over all steps, in random order."""
@@ -158,6 +172,12 @@ class WindowDetector(NeuralDetector):
             "rank_max": largest(rank[pair], steps.owner, count),
         }
         paper = components["rank_max"] > self.hyper.candidates
+        if self.hyper.short_sessions == "flag":
+            short = np.bincount(steps.owner, minlength=count) == 0
+            last = self.vocabulary.size + self.hyper.session_end + 1  # the rank of what has no probability
+            worst = {"nll_max": SHORT_NLL, "nll_mean": SHORT_NLL, "rank_max": last}
+            components = {name: np.where(short, worst[name], values) for name, values in components.items()}
+            paper |= short
         return self.scores(corpus, components[self.hyper.score], paper, components["nll_mean"], components)
 
     @torch.no_grad()
