@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 
 import polars as pl
@@ -21,7 +21,14 @@ Row = Mapping[str, Any]
 
 DATA = ("evaluated", "normal", "anomalous", "unlabelled", "validation_normal", "validation_anomalous")
 EVENTS = ("events", "unknown_events", "unknown_share", "sequences_with_unknown")
-DURATIONS = ("training_seconds", "scoring_seconds", "evaluation_seconds")
+TRAINING = ("examples", "distinct_examples", "parameters", "vocabulary")
+DURATIONS = (
+    "training_seconds",
+    "examples_per_second",
+    "training_peak_memory_mb",
+    "scoring_seconds",
+    "evaluation_seconds",
+)
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     **dict.fromkeys(("dataset", "grouping", "split"), pl.String),
@@ -38,6 +45,9 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "validation_anomalous_loss": pl.Float64,
     "normal_loss": pl.Float64,
     "anomalous_loss": pl.Float64,
+    **dict.fromkeys(TRAINING, pl.Int64),
+    "gradient_norm": pl.Float64,
+    "learning_rate": pl.Float64,
     "strategy": pl.String,
     "threshold": pl.Float64,
     "false_positive_rate": pl.Float64,
@@ -88,6 +98,7 @@ def _flat(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         **evaluation["counts"],
         **evaluation["metrics"],
         **{f"{name}_loss": value for name, value in evaluation["losses"].items()},
+        **evaluation["training"],
         "strategy": threshold["strategy"],
         "threshold": threshold["value"],
         "false_positive_rate": threshold["false_positive_rate"],
@@ -181,7 +192,9 @@ COLUMNS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
 )
 """Columns of the Markdown table: name, heading, how a value is shown."""
 VARYING = (("sample_size", "Training sequences", whole), ("seed", "Seed", str))
-"""Columns added, after the epoch, to sections in which they vary."""
+"""Factors that are named in a note where all rows of a section share them."""
+SPREAD = ("f1", "roc_auc", "average_precision")
+"""Metrics whose standard deviation over the seeds is shown."""
 
 
 def markdown(frame: pl.DataFrame, study: str, templates_fit_on: str, images: Mapping[str, str]) -> str:
@@ -230,15 +243,30 @@ def section_title(row: Row) -> str:
 
 
 def _table(rows: Sequence[Row]) -> str:
-    extra = [column for column in VARYING if len({row[column[0]] for row in rows}) > 1]
-    columns = [*COLUMNS[:2], *extra, *COLUMNS[2:]]
-    cells = [
-        [UNDEFINED if row[name] is None else show(row[name]) for name, _, show in columns]
-        for row in [*rows, *_missing_degenerate(rows)]
-    ]
+    """Return a row for each model, epoch and sample size; where several seeds ran, with means over them."""
+    size = VARYING[:1] if len({row["sample_size"] for row in rows}) > 1 else ()
+    columns = [*COLUMNS[:2], *size, *COLUMNS[2:]]
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in [*rows, *_missing_degenerate(rows)]:
+        groups.setdefault((row["model"], row["epoch"], row["sample_size"]), []).append(row)
+    cells = [[_cell(group, name, show) for name, _, show in columns] for group in groups.values()]
     alignment = ["left" if name == "model" else "right" for name, _, _ in columns]
     headings = [heading for _, heading, _ in columns]
     return tabulate(cells, headings, tablefmt="pipe", disable_numparse=True, colalign=alignment)
+
+
+def _cell(group: Sequence[Row], name: str, show: Callable[[Any], str]) -> str:
+    """Show what the rows of a group, one for each seed, have in common, or else their mean."""
+    values = [row[name] for row in group if row[name] is not None]
+    if len(values) < len(group):
+        # A mean over some of the seeds would look like one over all.
+        return UNDEFINED
+    if len(set(values)) == 1:
+        return show(values[0]) + (" ± 0" if len(values) > 1 and name in SPREAD else "")
+    average = fmean(values)
+    if name in SPREAD:
+        return f"{show(average)} ± {show(stdev(values))}"
+    return f"{average:,.1f}" if show is whole else show(average)
 
 
 def _missing_degenerate(rows: Sequence[Row]) -> list[Row]:
@@ -296,12 +324,28 @@ def _notes(rows: Sequence[Row], templates_fit_on: str) -> str:
         choices.setdefault(STRATEGIES[row["strategy"]].format(rate=rate, data=data), []).append(row["model"])
     for words, models in choices.items():
         notes.append(f"Threshold of {', '.join(map(escape_markdown, dict.fromkeys(models)))}: {words}.")
+    seeds = {row["seed"] for row in rows} - {None}
+    if len(seeds) > 1:
+        notes.append(
+            f"Every row is the mean over {len(seeds)} seeds; ± is their standard deviation. The single seeds are in "
+            "comparison.csv."
+        )
     best = best_epochs(rows)
     if best:
         chosen = ", ".join(f"{escape_markdown(model)} {epoch}" for model, epoch in best.items())
         notes.append(
             f"Epoch to use by the {data} of the largest sample (highest mean ROC-AUC over the seeds, or lowest loss of "
             f"normal ones where there are no anomalies; the earlier of equals): {chosen}."
+        )
+    stops = early_stops(rows)
+    if stops:
+        words = []
+        for model, (epoch, last, change) in stops.items():
+            trend = "and still falling" if epoch == last else f"{100 * change:+.1f} % from there to epoch {last}"
+            words.append(f"{escape_markdown(model)} {epoch} ({trend})")
+        notes.append(
+            "Early stopping, as a recommendation, since every epoch is kept: the loss of normal "
+            f"{data.split(' (')[0]} was lowest at epoch {', '.join(words)}."
         )
     for targets in dict.fromkeys(row["targets"] for row in rows if row["targets"]):
         judged = [row for row in rows if row["targets"] == targets and row["targets_met"] is not None]
@@ -352,6 +396,32 @@ def best_epochs(rows: Sequence[Row]) -> dict[str, int]:
             merits.setdefault(row["model"], {}).setdefault(row["epoch"], []).append(merit)
     means = {model: {epoch: fmean(found) for epoch, found in epochs.items()} for model, epochs in merits.items()}
     return {model: max(sorted(epochs), key=epochs.__getitem__) for model, epochs in means.items() if len(epochs) > 1}
+
+
+def early_stops(rows: Sequence[Row]) -> dict[str, tuple[int, int, float]]:
+    """Say for each model with several epochs after which one its loss of validation normals no longer fell.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        Rows of a section; the largest sample counts, and the mean over its seeds.
+
+    Returns
+    -------
+    dict of str to (int, int, float)
+        By model the epoch with the lowest loss, the last epoch, and by which share of the lowest the last one is above.
+    """
+    losses: dict[str, dict[int, list[float]]] = {}
+    for row in largest_sample(rows):
+        if row["validation_normal_loss"] is not None:
+            losses.setdefault(row["model"], {}).setdefault(row["epoch"], []).append(row["validation_normal_loss"])
+    found = {}
+    for model, epochs in losses.items():
+        means = {epoch: fmean(epochs[epoch]) for epoch in sorted(epochs)}
+        best, last = min(means, key=means.__getitem__), max(means)
+        if len(means) > 1:
+            found[model] = (best, last, means[last] / means[best] - 1 if means[best] else 0.0)
+    return found
 
 
 def _spread(rows: Iterable[Row], name: str, show: Callable[[Any], str]) -> str:

@@ -23,6 +23,8 @@ PROTOCOLS = ("labelled", "pseudo")
 DECISIONS = ("threshold", "rule")
 PACKAGES = ("torch", "scikit-learn", "polars", "numpy")
 """Packages whose versions an evaluation records, beside Python's."""
+TRAINING_FACTS = ("examples", "distinct_examples", "gradient_norm", "learning_rate", "parameters", "vocabulary")
+"""What an evaluation repeats of the facts beside the checkpoint."""
 RUN_FACTORS = ("dataset", "grouping", "split", "seed", "sample_size", "model", "epoch")
 
 COLUMNS = ("part", "sequence", "label", "kind", "length", "unknown", "score", "paper", "loss")
@@ -166,7 +168,8 @@ def evaluate(
     decision : str
         `threshold`, or `rule` for a model that has only its own decision rule (such as flag-all).
     training_facts, score_facts : mapping
-        What training and scoring recorded beside the checkpoint and the scores.
+        What training and scoring recorded beside the checkpoint and the scores; a checkpoint that came alone has
+        `training_loss`, `wall_seconds` and `checkpoint_sha256` only.
     checkpoint : str
         The checkpoint's path as it is to be shown.
 
@@ -228,6 +231,7 @@ def evaluate(
             "normal": normal["loss"].mean(),
             "anomalous": anomalous["loss"].mean(),
         },
+        "training": {name: training_facts.get(name) for name in TRAINING_FACTS},
         "threshold": {
             "strategy": chosen,
             "value": threshold,
@@ -277,6 +281,8 @@ def evaluate(
         },
         "durations": {
             "training_seconds": training_facts["wall_seconds"],
+            "examples_per_second": training_facts.get("examples_per_second"),
+            "training_peak_memory_mb": training_facts.get("peak_memory_mb"),
             "scoring_seconds": score_facts["scoring_seconds"],
             "evaluation_seconds": round(time.perf_counter() - started, 4),
         },

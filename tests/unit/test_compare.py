@@ -94,7 +94,7 @@ def test_every_number_of_an_evaluation_is_in_the_row(tmp_path: Path) -> None:
     one = evaluation()
     write_json(tmp_path / "a.json", one)
     row = compare.summarise([tmp_path / "a.json"]).row(0, named=True)
-    for block in ("run", "counts", "metrics", "data", "overlap", "durations"):
+    for block in ("run", "counts", "metrics", "training", "data", "overlap", "durations"):
         assert one[block].items() <= row.items()
 
 
@@ -158,13 +158,41 @@ def test_markdown_warns_of_templates_that_saw_the_test_data(tmp_path: Path) -> N
     assert "training lines only" not in text
 
 
-def test_varying_seeds_and_sizes_get_columns(tmp_path: Path) -> None:
-    frame = table(tmp_path, [evaluation(), evaluation(seed=2), evaluation(sample_size=2000)])
+def test_several_sizes_get_a_column(tmp_path: Path) -> None:
+    frame = table(tmp_path, [evaluation(), evaluation(sample_size=2000)])
     text = compare.markdown(frame, "default", "train", {})
     header = next(line for line in text.splitlines() if line.startswith("| Model"))
-    assert [cell.strip() for cell in header.split("|")[1:5]] == ["Model", "Epoch", "Training sequences", "Seed"]
+    assert [cell.strip() for cell in header.split("|")[1:4]] == ["Model", "Epoch", "Training sequences"]
     assert "2,000" in text
     assert text.count("| never-flag") == 1
+
+
+def test_several_seeds_are_one_row_with_means(tmp_path: Path) -> None:
+    rows = [evaluation(), evaluation(seed=2), evaluation(seed=3)]
+    for row, f1, fp, area in zip(rows, (0.5, 0.7, 0.6), (1, 2, 2), (0.9, 0.9, None), strict=True):
+        row["metrics"] |= {"f1": f1, "roc_auc": area}
+        row["counts"]["fp"] = fp
+    text = compare.markdown(table(tmp_path, rows), "default", "train", {})
+    lines = [line for line in text.splitlines() if line.startswith("| deeplog")]
+    assert len(lines) == 1
+    header = next(line for line in text.splitlines() if line.startswith("| Model"))
+    row = dict(zip(*([cell.strip() for cell in line.split("|")] for line in (header, lines[0])), strict=True))
+    assert row["F1"] == "0.6000 ± 0.1000"
+    assert row["FP"] == "1.7"
+    assert row["ROC-AUC"] == "-"  # undefined for one of the seeds
+    assert row["AP"] == "0.5833 ± 0"  # at the anomalous scores 8 and 3: 1/2 and 2/3
+    assert row["FN"] == "1"
+    assert "Every row is the mean over 3 seeds" in text
+
+
+def test_early_stopping_is_a_recommendation_from_validation() -> None:
+    def row(model: str, epoch: int, loss: float | None, size: int = 10) -> dict[str, Any]:
+        return {"model": model, "epoch": epoch, "sample_size": size, "validation_normal_loss": loss}
+
+    # Means over two seeds: 3, 2, 2.5. The smaller sample does not count.
+    rows = [row("a", 1, 2.0), row("a", 1, 4.0), row("a", 2, 2.0), row("a", 2, 2.0), row("a", 3, 3.0), row("a", 3, 2.0)]
+    rows += [row("a", 4, 1.0, size=5), row("b", 1, 3.0), row("b", 2, 2.0), row("c", 1, 0.9), row("d", 1, None)]
+    assert compare.early_stops(rows) == {"a": (2, 3, 0.25), "b": (2, 2, 0.0)}
 
 
 def test_hostile_names(tmp_path: Path) -> None:

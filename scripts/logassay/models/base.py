@@ -28,7 +28,8 @@ class Scores:
     paper : bool array, shape (sequences,)
         Whether the decision rule of the model's paper calls the sequence anomalous.
     loss : float64 array, shape (sequences,), or None
-        Mean of -log p (natural logarithm) over the predicted events; None for models that predict no events.
+        Mean of -log p (natural logarithm) over the predicted events, or for a classifier -log p of being normal; None
+        for models without probabilities.
     length : int32 array, shape (sequences,)
         Number of events.
     unknown : int32 array, shape (sequences,)
