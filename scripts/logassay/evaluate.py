@@ -15,16 +15,25 @@ import polars as pl
 from logassay import figures
 from logassay.errors import UserError
 from logassay.files import read_json, read_parquet, write_json
-from logassay.metrics import Booleans, Counts, Floats, Sweep, count, metrics, roc_points, sweep
+from logassay.metrics import Booleans, Counts, Floats, Sweep, count, curve_points, metrics, roc_points, sweep
+from logassay.statistics import (
+    average_precision_interval,
+    bootstrap_intervals,
+    rate_intervals,
+    roc_auc_interval,
+    wilson,
+)
 from logassay.threshold import TARGETS, Choice, choose, defined, shortfalls
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 PROTOCOLS = ("labelled", "pseudo")
 DECISIONS = ("threshold", "rule")
 PACKAGES = ("torch", "scikit-learn", "polars", "numpy")
 """Packages whose versions an evaluation records, beside Python's."""
 TRAINING_FACTS = ("examples", "distinct_examples", "gradient_norm", "learning_rate", "parameters", "vocabulary")
 """What an evaluation repeats of the facts beside the checkpoint."""
+RESAMPLING_SEED = 0
+"""Seed of the bootstrap intervals, the same for all, so that equal counts have equal intervals."""
 RUN_FACTORS = ("dataset", "grouping", "split", "seed", "sample_size", "model", "epoch")
 
 COLUMNS = ("part", "sequence", "label", "kind", "length", "unknown", "score", "paper", "loss")
@@ -263,15 +272,11 @@ def evaluate(
         },
         "unseen": _unseen(test, threshold) if protocol == "labelled" and not test["distinct"].null_count() else None,
         "ceiling": _ceiling(test) if protocol == "labelled" and not test["distinct"].null_count() else None,
-        "operators": [
-            {"operator": name, "mutated": rows, "found": found, "recall": found / rows}
-            for name, rows, found in sorted(_found(flagged, "operator"))
-        ],
-        "kinds": [
-            {"kind": name, "sequences": rows, "found": found, "recall": found / rows}
-            for name, rows, found in sorted(_found(flagged, "kind"))
-        ],
+        "intervals": _intervals(test, threshold, test_curve),
+        "strata": _strata(flagged),
+        "truncated": int((test["events_cut"] > 0).sum()) if "events_cut" in test.columns else 0,
         "roc": roc_points(test_curve),
+        "curve": None if decision == "rule" else curve_points(test_curve, threshold),
         "provenance": {
             "checkpoint": checkpoint,
             "checkpoint_sha256": training_facts["checkpoint_sha256"],
@@ -329,10 +334,31 @@ def _ceiling(test: pl.DataFrame) -> dict[str, float] | None:
     return {"recall_without_false_alarms": certain / anomalous, "f1": f1}
 
 
-def _found(flagged: pl.DataFrame, column: str) -> list[tuple[str, int, int]]:
-    """Count the anomalous rows, and those flagged, by the values of `column`."""
-    groups = flagged.filter(pl.col("label") & pl.col(column).is_not_null()).group_by(column, maintain_order=True)
-    return groups.agg(pl.len(), pl.col("flagged").sum()).rows()
+def _intervals(test: pl.DataFrame, threshold: float | None, curve: Sweep) -> dict[str, list[float] | None]:
+    """Return a 95 % interval for each metric; of several scores of one checkpoint all are resampled alike."""
+    counts = count(_flagged(test, threshold).to_numpy(), _truth(test))
+    found = {
+        **rate_intervals(counts),
+        **bootstrap_intervals(counts, seed=RESAMPLING_SEED),
+        "roc_auc": roc_auc_interval(_scores(test), _truth(test)),
+        "average_precision": average_precision_interval(curve, seed=RESAMPLING_SEED),
+    }
+    return {name: None if limits is None else list(limits) for name, limits in found.items()}
+
+
+def _strata(flagged: pl.DataFrame) -> list[dict[str, Any]]:
+    """Count what was found of the anomalous rows by kind, by operator, and by whether they hold an unknown event."""
+    anomalous = flagged.filter("label").with_columns(
+        novelty=pl.when(pl.col("unknown") > 0).then(pl.lit("unknown event")).otherwise(pl.lit("order or number only"))
+    )
+    strata = []
+    for by in ("novelty", "kind", "operator"):
+        groups = anomalous.filter(pl.col(by).is_not_null()).group_by(by).agg(pl.len(), pl.col("flagged").sum())
+        for name, sequences, found in sorted(groups.rows()):
+            low, high = wilson(found, sequences) or (None, None)
+            counts = {"sequences": sequences, "found": found, "recall": found / sequences}
+            strata.append({"by": by, "name": name, **counts, "low": low, "high": high})
+    return strata
 
 
 def versions() -> dict[str, str | None]:

@@ -143,6 +143,41 @@ def roc_points(curve: Sweep) -> dict[str, list[float]]:
     return {"fpr": np.round(fpr[chosen], 6).tolist(), "tpr": np.round(tpr[chosen], 6).tolist()}
 
 
+def curve_points(curve: Sweep, chosen: float | None) -> dict[str, list[float] | list[int]] | None:
+    """Return counts at no more than about `ROC_POINTS` thresholds, spread evenly along the ROC curve.
+
+    Parameters
+    ----------
+    curve : Sweep
+        Of the test part.
+    chosen : float or None
+        A threshold that must be among them.
+
+    Returns
+    -------
+    dict or None
+        `thresholds` ascending, and `tp` and `fp`, the sequences whose score exceeds them; None where a class is missing
+        or all scores are equal.
+    """
+    if not curve.positives or not curve.negatives or len(curve.scores) < 2:
+        return None
+    way = curve.tp / curve.positives + curve.fp / curve.negatives
+    levels = np.minimum(np.linspace(0, 2, ROC_POINTS), way[-1])
+    kept = np.unique(np.searchsorted(way, levels))
+    # Entry k flags the k highest scores: those above the score that comes next.
+    below = curve.scores[-1] - (abs(curve.scores[-1]) * 1e-9 + 1e-9)
+    thresholds = np.append(curve.scores, below)[kept]
+    if chosen is not None:
+        place = np.searchsorted(-curve.scores, -chosen, side="left")
+        order = np.argsort(np.append(thresholds, chosen), kind="stable")
+        thresholds, kept = np.append(thresholds, chosen)[order], np.append(kept, place)[order]
+        last = np.append(np.diff(thresholds) > 0, True)
+        thresholds, kept = thresholds[last], kept[last]
+    else:
+        thresholds, kept = thresholds[::-1], kept[::-1]
+    return {"thresholds": thresholds.tolist(), "tp": curve.tp[kept].tolist(), "fp": curve.fp[kept].tolist()}
+
+
 def metrics(counts: Counts, curve: Sweep) -> dict[str, float | None]:
     """Return all `METRICS` as JSON has them: None where undefined."""
     known = rates(counts.tp, counts.fp, counts.tn, counts.fn)

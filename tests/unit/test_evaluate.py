@@ -115,11 +115,23 @@ def test_labelled_by_hand() -> None:
         "normal": 6,
         "anomalous": pytest.approx(37 / 3),
     }
-    assert result["kinds"] == [
-        {"kind": "early", "sequences": 1, "found": 1, "recall": 1},
-        {"kind": "late", "sequences": 2, "found": 2, "recall": 1},
+    strata = [(row["by"], row["name"], row["sequences"], row["found"], row["recall"]) for row in result["strata"]]
+    assert strata == [
+        ("novelty", "unknown event", 3, 3, 1),
+        ("kind", "early", 1, 1, 1),
+        ("kind", "late", 2, 2, 1),
     ]
-    assert result["operators"] == []
+    # Wilson: 3 of 3 found, z = 1.96.
+    assert (result["strata"][0]["low"], result["strata"][0]["high"]) == pytest.approx((0.4385, 1), abs=1e-4)
+    assert result["intervals"]["recall"] == pytest.approx((0.4385, 1), abs=1e-4)
+    assert result["intervals"]["roc_auc"][1] <= 1
+    # The thresholds are the scores from high to low; the chosen one is among them.
+    curve = result["curve"]
+    at = dict(zip(curve["thresholds"], zip(curve["tp"], curve["fp"], strict=True), strict=True))
+    chosen = at[result["threshold"]["value"]]
+    assert chosen == (result["counts"]["tp"], result["counts"]["fp"])
+    assert curve["thresholds"] == sorted(curve["thresholds"])
+    assert (curve["tp"][0], curve["fp"][0], curve["tp"][-1], curve["fp"][-1]) == (3, 3, 0, 0)
 
 
 def test_overlap_and_unseen_by_hand() -> None:
@@ -247,11 +259,12 @@ def test_pseudo_by_hand() -> None:
     assert result["threshold"]["counts"] == {"tp": 2, "fp": 1, "tn": 1, "fn": 0}
     # Evaluated: intact 1, 2, 3; mutated 2, 6, 1. The anomalous sequence 5 takes no part.
     assert result["counts"] == {"tp": 1, "fp": 0, "tn": 3, "fn": 2}
-    assert result["operators"] == [
-        {"operator": "replace", "mutated": 1, "found": 1, "recall": 1},
-        {"operator": "swap", "mutated": 2, "found": 0, "recall": 0},
+    strata = [(row["by"], row["name"], row["sequences"], row["found"], row["recall"]) for row in result["strata"]]
+    assert strata == [
+        ("novelty", "unknown event", 3, 1, 1 / 3),
+        ("operator", "replace", 1, 1, 1),
+        ("operator", "swap", 2, 0, 0),
     ]
-    assert result["kinds"] == []
     assert result["unseen"] is None
     assert result["overlap"] == {
         "share_seen": pytest.approx(3 / 6),

@@ -10,6 +10,7 @@ from logassay.metrics import (
     Counts,
     average_precision,
     count,
+    curve_points,
     metrics,
     rates,
     roc_auc,
@@ -128,3 +129,21 @@ def test_roc_points_keep_the_steep_start() -> None:
     assert (points["fpr"][-1], points["tpr"][-1]) == (1, 1)
     area = np.trapezoid(points["tpr"], points["fpr"])
     assert area == pytest.approx(roc_auc(curve), abs=0.01)
+
+
+def test_curve_points_by_hand() -> None:
+    curve = sweep(np.array([3.0, 1.0, 2.0, 2.0]), np.array([True, False, True, False]))
+    points = curve_points(curve, 2.5)
+    assert points is not None
+    # Above 3: none. Above 2.5 and above 2: the score 3. Above 1: 3 and both 2. Below 1: all.
+    assert points["thresholds"][1:] == [1.0, 2.0, 2.5, 3.0]
+    assert points["thresholds"][0] < 1
+    assert (points["tp"], points["fp"]) == ([2, 2, 1, 1, 0], [2, 1, 0, 0, 0])
+    again = curve_points(curve, 2.0)
+    assert again is not None
+    assert again["thresholds"][1:] == [1.0, 2.0, 3.0]
+    assert curve_points(sweep(np.ones(3), np.array([True, False, True])), None) is None
+    many = np.random.default_rng(1).normal(size=5000)
+    thinned = curve_points(sweep(many, many + np.random.default_rng(2).normal(size=5000) > 1), None)
+    assert thinned is not None
+    assert 150 < len(thinned["thresholds"]) <= 200

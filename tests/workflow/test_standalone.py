@@ -39,7 +39,7 @@ def evaluate(project: Project, output: Path, *options: str) -> dict[str, Any]:
 def test_by_hand_and_by_workflow_agree(built_once: Project, tmp_path: Path, options: list[str], folder: str) -> None:
     by_hand = evaluate(built_once, tmp_path, *options)
     by_workflow = json.loads((built_once.root / RUN / folder / "epoch_2/evaluation_results_epoch_2.json").read_text())
-    for key in ("counts", "metrics", "losses", "threshold", "strategies", "roc", "operators"):
+    for key in ("counts", "metrics", "losses", "threshold", "strategies", "roc", "strata", "intervals"):
         assert by_hand[key] == by_workflow[key], key
 
 
