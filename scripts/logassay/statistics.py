@@ -29,7 +29,7 @@ PRIOR = 0.5
 """Jeffreys' prior: half a sequence in each cell of a table, without which an empty cell would count as impossible."""
 FEW = 25
 """Discordant pairs below which McNemar's test is exact."""
-CURVE_EXPONENTS = np.geomspace(0.05, 2, 40)
+CURVE_EXPONENTS = np.geomspace(0.05, 2, 100)
 """Exponents tried for a learning curve: from hardly falling to a quarter of the error at twice the data."""
 
 
