@@ -1,7 +1,8 @@
 """How much faster the models train than their plain formulation: the same network and batches, nothing left out.
 
-Plain means: equal windows or sequences are computed as often as they occur, batches are not sorted by length, the whole
-length is padded, LogBERT restores every place and finds its centre in a pass of its own.
+Plain means: equal windows or sequences are computed as often as they occur, the whole length is padded, and torch's own
+optimiser takes the steps. LogBERT is torch's own encoder on sequences padded to the longest of a random batch, restores
+every place and finds its centre in a pass of its own.
 """
 
 import time
@@ -11,15 +12,40 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from logassay import cli, models
-from logassay.corpus import Corpus
-from logassay.models.base import Detector, FloatArray, IntArray
+from logassay.corpus import PAD, Corpus
+from logassay.models.base import Detector, FloatArray, IntArray, Vocabulary
 from logassay.models.classifier import Classifier
-from logassay.models.logbert import LogBERT, Pieces
-from logassay.models.neural import surprise
+from logassay.models.logbert import Hyperparameters, LogBERT, Network, Pieces
+from logassay.models.neural import Adam, surprise
 from logassay.models.windows import WindowDetector
+
+
+class PlainAdam(Adam):
+    """The optimiser that comes with torch."""
+
+    def __init__(self, parameters: dict[str, Tensor], learning_rate: float) -> None:
+        super().__init__(parameters, learning_rate)
+        self.torchs = torch.optim.Adam(parameters.values(), lr=learning_rate)
+
+    def step(self) -> None:
+        """Update every weight from its gradient."""
+        self.steps += 1
+        self.torchs.step()
+
+
+class Plain:
+    """What all plain formulations share."""
+
+    network: Any
+    hyper: Any
+
+    def create(self, vocabulary: Vocabulary) -> None:
+        """Create the network and its optimiser."""
+        super().create(vocabulary)  # type: ignore[misc]
+        self.optimiser = PlainAdam(dict(self.network.named_parameters()), self.hyper.learning_rate)
 
 
 class PlainWindows:
@@ -59,8 +85,43 @@ class PlainSequences:
         return logits
 
 
+class PlainEncoder(nn.Module):
+    """LogBERT's network from torch's own parts, with the same weights and dropout at the same places."""
+
+    positions: Tensor
+
+    def __init__(self, network: Network, hyper: Hyperparameters) -> None:
+        super().__init__()
+        self.dist, self.mask = network.dist, network.mask
+        self.embedding, self.positions, self.output = network.embedding, network.positions, network.output
+        self.dropout = nn.Dropout(hyper.dropout)
+        layer = nn.TransformerEncoderLayer(
+            hyper.hidden, hyper.heads, hyper.feed_forward, hyper.dropout, batch_first=True
+        )
+        self.encoder = nn.TransformerEncoder(layer, hyper.layers, enable_nested_tensor=False)
+        for theirs, ours in zip(self.encoder.layers, network.layers, strict=True):
+            theirs.self_attn.dropout, theirs.dropout = 0.0, nn.Identity()  # the two that LogBERT's layers do not have
+            pairs: dict[str, nn.Module] = {
+                "self_attn.in_proj_": ours.query_key_value,
+                "self_attn.out_proj.": ours.join,
+                "norm1.": ours.norm_attention,
+                "linear1.": ours.widen,
+                "linear2.": ours.narrow,
+                "norm2.": ours.norm_feed_forward,
+            }
+            theirs.load_state_dict(
+                {name + kind: part.state_dict()[kind] for name, part in pairs.items() for kind in ("weight", "bias")}
+            )
+
+    def forward(self, tokens: Tensor, masked: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits of the masked places, having computed all, and the vectors of DIST."""
+        x = self.dropout(self.embedding(tokens) + self.positions[: tokens.shape[1]])
+        x = self.encoder(x, src_key_padding_mask=tokens == PAD)
+        return self.output(x).flatten(0, 1)[masked], x[:, 0]
+
+
 class PlainMasks:
-    """Batches in random order, logits at every place, and a pass for the centre."""
+    """LogBERT with a plain network, and a pass for the centre."""
 
     network: Any
     hyper: Any
@@ -68,31 +129,22 @@ class PlainMasks:
     pieces: Callable[[Corpus], Pieces]
     tokens: Callable[[Pieces, IntArray], Tensor]
 
-    def random_batches(self, length: IntArray) -> list[IntArray]:
-        """Divide pieces into batches at random."""
-        order = torch.randperm(len(length)).numpy()
-        return np.split(order, range(self.hyper.batch_size, len(order), self.hyper.batch_size))
+    def build(self) -> PlainEncoder:
+        """Create the network."""
+        network = super().build()  # type: ignore[misc]
+        with torch.random.fork_rng(devices=[]):
+            return PlainEncoder(network, self.hyper)
 
     def train_epoch(self, train: Corpus) -> dict[str, Any]:
-        """Train as usual, but with every logit, then look at all sequences again for the centre."""
-        whole = self.network.forward
-
-        def forward(tokens: Tensor, masked: Tensor) -> tuple[Tensor, Tensor]:
-            places = torch.arange(tokens.numel(), device=tokens.device)
-            logits, dist = whole(tokens, places)
-            return logits[masked], dist
-
-        self.network.forward = forward
-        try:
-            facts: dict[str, Any] = super().train_epoch(train)  # type: ignore[misc]
-        finally:
-            self.network.forward = whole
+        """Train as usual, then look at all sequences again for the centre."""
+        facts: dict[str, Any] = super().train_epoch(train)  # type: ignore[misc]
+        self.network.eval()
         pieces = self.pieces(train)
         with torch.no_grad():
             none = torch.zeros(0, dtype=torch.int64, device=self.device)
-            sums = [
-                self.network(self.tokens(pieces, rows), none)[1].sum(0) for rows in self.random_batches(pieces.length)
-            ]
+            every = np.arange(len(pieces.length))
+            batches = np.split(every, range(self.hyper.batch_size, len(every), self.hyper.batch_size))
+            sums = [self.network(self.tokens(pieces, rows), none)[1].sum(0) for rows in batches]
         self.centre = (torch.stack(sums).sum(0) / len(pieces.length)).float()
         return facts
 
@@ -101,7 +153,7 @@ def plain(detector: type[Detector]) -> type[Detector]:
     """Return the plain formulation of a model."""
     for kind, mixin in ((WindowDetector, PlainWindows), (Classifier, PlainSequences), (LogBERT, PlainMasks)):
         if issubclass(detector, kind):
-            return type(f"Plain{detector.__name__}", (mixin, detector), {})
+            return type(f"Plain{detector.__name__}", (mixin, Plain, detector), {})
     raise ValueError(f"{detector.__name__} has no plain formulation")
 
 

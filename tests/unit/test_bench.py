@@ -31,9 +31,25 @@ def test_plain_and_fast_have_one_loss_curve(module: str) -> None:
     assert measured["losses"][2] < measured["losses"][0]
 
 
-def test_logbert_learns_alike_with_batches_of_other_members() -> None:
-    measured = bench.compare_training("logbert", settings("logbert", heads=2), corpus(), TEMPLATES, epochs=6, threads=1)
-    assert measured["losses"][-1] == pytest.approx(measured["plain_losses"][-1], rel=0.15)
+def test_logbert_learns_alike() -> None:
+    hyper = settings("logbert", heads=2, dropout=0.0)
+    measured = bench.compare_training("logbert", hyper, corpus(), TEMPLATES, epochs=6, threads=1)
+    # The same batches and masks. Only the centre differs: here that of the epoch, there that of a pass after it.
+    assert measured["losses"][0] == pytest.approx(measured["plain_losses"][0], rel=1e-5)
+    assert measured["losses"] == pytest.approx(measured["plain_losses"], rel=0.02)
+
+
+@pytest.mark.parametrize("module", ["deeplog", "loganomaly", "logrobust", "cnn", "logbert"])
+def test_bfloat16_learns_alike_and_always_the_same(module: str) -> None:
+    losses = {}
+    for name in ("float32", "bfloat16", "again"):
+        described = settings(module, heads=2, precision="float32" if name == "float32" else "bfloat16")
+        detector = models.load(module)(described["hyper"], 1, "cpu")
+        detector.read_templates(TEMPLATES)
+        losses[name] = [detector.fit_epoch(corpus())["training_loss"] for _ in range(3)]
+    assert losses["bfloat16"] == losses["again"]
+    assert losses["bfloat16"] != losses["float32"]
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.02)
 
 
 def test_plain_scoring_agrees() -> None:

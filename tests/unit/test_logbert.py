@@ -1,5 +1,6 @@
 """LogBERT: masks, folds, pieces and distances worked out by hand, and the encoder against torch's own."""
 
+import copy
 from math import cos, log, sin
 from typing import Any
 
@@ -7,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from logassay.bench import PlainEncoder
 from logassay.corpus import Corpus, from_lists
 from logassay.models.base import Vocabulary
 from logassay.models.logbert import (
+    Dropout,
     Hyperparameters,
-    Layer,
     LogBERT,
+    Network,
     cut,
     fold_rounds,
     sinusoids,
@@ -41,30 +44,42 @@ def test_positions_by_hand() -> None:
     np.testing.assert_allclose(sinusoids(3, 4), expected, atol=1e-6)
 
 
-def test_layer_equals_that_of_torch() -> None:
+def test_network_equals_one_that_leaves_nothing_out() -> None:
+    # Rows of three lengths, equal tokens at equal places, and more than one layer.
     torch.manual_seed(0)
-    ours = Layer(Hyperparameters(hidden=8, heads=2, feed_forward=16)).eval()
-    theirs = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()
-    theirs.load_state_dict(
-        {
-            "self_attn.in_proj_weight": ours.query_key_value.weight,
-            "self_attn.in_proj_bias": ours.query_key_value.bias,
-            "self_attn.out_proj.weight": ours.join.weight,
-            "self_attn.out_proj.bias": ours.join.bias,
-            "linear1.weight": ours.widen.weight,
-            "linear1.bias": ours.widen.bias,
-            "linear2.weight": ours.narrow.weight,
-            "linear2.bias": ours.narrow.bias,
-            "norm1.weight": ours.norm_attention.weight,
-            "norm1.bias": ours.norm_attention.bias,
-            "norm2.weight": ours.norm_feed_forward.weight,
-            "norm2.bias": ours.norm_feed_forward.bias,
-        }
-    )
-    x = torch.randn(3, 5, 8)
-    padding = torch.tensor([[False] * 5, [False, False, False, True, True], [False] * 4 + [True]])
-    result = ours(x, ~padding[:, None, None, :])
-    torch.testing.assert_close(result[~padding], theirs(x, src_key_padding_mask=padding)[~padding], atol=1e-5, rtol=0)
+    hyper = Hyperparameters(layers=3, hidden=8, heads=2, feed_forward=16, dropout=0.0)
+    ours = Network(6, hyper)
+    theirs = copy.deepcopy(PlainEncoder(ours, hyper))
+    tokens = torch.tensor([[8, 2, 0, 0, 0], [8, 2, 3, 4, 0], [8, 9, 3, 9, 0], [8, 2, 3, 4, 7], [8, 2, 1, 9, 9]])
+    masked = torch.tensor([1, 8, 11, 13, 16, 23, 24])
+    for mine, plain in zip(ours(tokens, masked), theirs(tokens, masked), strict=True):
+        torch.testing.assert_close(mine, plain, atol=1e-5, rtol=1e-5)
+    for network in (ours, theirs):
+        logits, dist = network(tokens, masked)
+        (logits.square().sum() + dist.sin().sum()).backward()
+    torch.testing.assert_close(ours.embedding.weight.grad, theirs.embedding.weight.grad, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(ours.output.weight.grad, theirs.output.weight.grad, atol=1e-4, rtol=1e-4)
+    for mine, plain in zip(ours.layers, theirs.encoder.layers, strict=True):
+        torch.testing.assert_close(
+            mine.query_key_value.weight.grad, plain.self_attn.in_proj_weight.grad, atol=1e-4, rtol=1e-4
+        )
+        torch.testing.assert_close(mine.narrow.weight.grad, plain.linear2.weight.grad, atol=1e-4, rtol=1e-4)
+
+
+def test_dropout() -> None:
+    torch.manual_seed(0)
+    dropout = Dropout(0.1)
+    x = torch.full((301, 333), 3.0, requires_grad=True)
+    out = dropout(x)
+    assert (out == 0).float().mean().item() == pytest.approx(0.1, abs=0.005)
+    assert out.mean().item() == pytest.approx(3.0, rel=0.005)
+    out.sum().backward()
+    assert x.grad is not None
+    torch.testing.assert_close(x.grad * 3, out.detach())
+    # Neighbours, which share a random word, are dropped independently.
+    dropped = (out.detach() == 0).flatten()
+    assert (dropped[1:] & dropped[:-1]).float().mean().item() == pytest.approx(0.01, abs=0.0015)
+    assert dropout.eval()(x) is x
 
 
 def test_long_sequences_are_cut_into_nearly_equal_pieces() -> None:
@@ -209,11 +224,17 @@ def test_batches_hold_every_row_once_and_few_tokens() -> None:
     length = np.array([5, 1, 9, 3, 3, 20])
     batches = [batch.tolist() for batch in token_batches(length, 10)]
     assert batches == [[5], [2], [0], [3, 4], [1]]
+
+
+def test_batches_are_random_and_those_of_one_length_follow_each_other() -> None:
     model = detector([5], batch_size=4)
     torch.manual_seed(0)
-    rows = model.random_batches(np.array([2, 9, 2, 9, 2, 9, 2, 9, 5]))
-    assert sorted(np.concatenate(rows).tolist()) == list(range(9))
-    assert sorted(len(batch) for batch in rows) == [1, 4, 4]
+    length = np.array([2, 9, 2, 9, 2, 9, 2, 9, 5])
+    batches = model.random_batches(length)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(9))
+    assert [len(batch) for batch in batches] == [4, 4, 1]
+    assert all((np.diff(length[batch]) >= 0).all() for batch in batches)
+    assert len(np.unique(length[batches[0]])) > 1
 
 
 def test_a_session_that_breaks_off_is_found() -> None:

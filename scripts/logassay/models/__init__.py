@@ -45,6 +45,22 @@ def load(name: str) -> type[Detector]:
     return detector
 
 
+def needed_values(kind: type[Detector], path: Path | None) -> Path | None:
+    """Return the path of a file of values if the model reads numbers; others need no such file.
+
+    Raises
+    ------
+    UserError
+        If the model reads numbers and there is no file of them.
+    """
+    if kind.uses_values and path is None:
+        raise UserError(
+            "This model reads the numbers in messages and needs the values of these sequences; set `values: true` in "
+            "its entry under `models`, or give the file whose name ends in _values.parquet with --values."
+        )
+    return path if kind.uses_values else None
+
+
 def give_templates(detector: Detector, path: Path | None) -> None:
     """Tell a model that reads templates what is in templates.parquet; others need no such file.
 

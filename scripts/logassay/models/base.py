@@ -28,8 +28,8 @@ class Scores:
     paper : bool array, shape (sequences,)
         Whether the decision rule of the model's paper calls the sequence anomalous.
     loss : float64 array, shape (sequences,), or None
-        Mean of -log p (natural logarithm) over the predicted events, or for a classifier -log p of being normal; None
-        for models without probabilities.
+        Mean of -log p (natural logarithm) over the predicted events, or for a classifier -log p of being normal, or
+        the mean squared error of predicted values; None for models that have no such thing.
     length : int32 array, shape (sequences,)
         Number of events.
     unknown : int32 array, shape (sequences,)
@@ -205,6 +205,8 @@ class Detector(ABC):
         Whether it learns from labels. A model that does not is given no sequence labelled anomalous.
     uses_templates : bool
         Whether it reads what events say. Such a model is told by `read_templates`.
+    uses_values : bool
+        Whether it reads the numbers in messages. Such a model is given corpora with their `values`.
     checkpoint_suffix : str
         ".npz" for checkpoints of arrays, ".pt" for those of torch.
     hyper_kind : type
@@ -213,6 +215,7 @@ class Detector(ABC):
 
     supervised: ClassVar[bool] = False
     uses_templates: ClassVar[bool] = False
+    uses_values: ClassVar[bool] = False
     checkpoint_suffix: ClassVar[str] = ".npz"
     hyper_kind: ClassVar[type[Any]] = NoHyperparameters
 

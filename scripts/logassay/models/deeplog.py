@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from logassay.corpus import FIRST_EVENT, UNK
 from logassay.models.base import option
+from logassay.models.neural import precision_option
 from logassay.models.windows import SHORT_SESSIONS, WindowDetector
 
 
@@ -27,6 +28,7 @@ class Hyperparameters:
     short_sessions: str = option("pad", "what happens to sequences shorter than the history", one_of=SHORT_SESSIONS)
     learning_rate: float = option(1e-3, "step size of Adam", least=0.0, most=1.0)
     batch_size: int = option(2048, "windows per optimiser step", least=1)
+    precision: str = precision_option()
     score: str = option("nll_max", "component that serves as score", one_of=("nll_max", "nll_mean", "rank_max"))
 
 

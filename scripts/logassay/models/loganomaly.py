@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from logassay.corpus import FIRST_EVENT, UNK
 from logassay.models.base import FloatArray, IntArray, option
+from logassay.models.neural import precision_option
 from logassay.models.text import TextDetector, vector_table
 from logassay.models.windows import SHORT_SESSIONS, WindowDetector
 from logassay.vectors import WordVectors
@@ -39,6 +40,7 @@ class Hyperparameters:
     short_sessions: str = option("pad", "what happens to sequences shorter than the history", one_of=SHORT_SESSIONS)
     learning_rate: float = option(1e-3, "step size of Adam", least=0.0, most=1.0)
     batch_size: int = option(2048, "windows per optimiser step", least=1)
+    precision: str = precision_option()
     score: str = option("nll_max", "component that serves as score", one_of=("nll_max", "nll_mean", "rank_max"))
 
 

@@ -14,6 +14,7 @@ from logassay.corpus import FIRST_EVENT, PAD
 from logassay.imbalance import STRATEGIES
 from logassay.models.base import FloatArray, IntArray, option
 from logassay.models.classifier import Classifier
+from logassay.models.neural import precision_option
 from logassay.models.text import TextDetector, vector_table
 from logassay.vectors import WordVectors
 
@@ -30,6 +31,7 @@ class Hyperparameters:
     imbalance: str = option("none", "what is done where one class is rarer", one_of=STRATEGIES)
     learning_rate: float = option(1e-3, "step size of Adam", least=0.0, most=1.0)
     batch_size: int = option(64, "sequences per optimiser step", least=1)
+    precision: str = precision_option()
 
 
 class Layer(nn.Module):

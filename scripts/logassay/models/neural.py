@@ -6,7 +6,7 @@ The models themselves are in their own files.
 import math
 import os
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from logassay.corpus import FIRST_EVENT, Corpus
 from logassay.errors import UserError
-from logassay.models.base import Detector, FloatArray, IntArray, Vocabulary
+from logassay.models.base import Detector, FloatArray, IntArray, Vocabulary, option
 
 
 def choose_device(wanted: str) -> str:
@@ -77,6 +77,28 @@ def surprise(logits: Tensor, events: IntArray) -> tuple[FloatArray, FloatArray]:
     return (-true).double().cpu().numpy(), rank.double().cpu().numpy()
 
 
+def precision_option() -> Any:
+    """Declare the hyperparameter `precision`."""
+    doc = (
+        "numbers of the matrix products in training; bfloat16 pays only on a processor that has it: DeepLog and "
+        "LogAnomaly become 1.5 times as fast, LogRobust and CNN hardly faster, LogBERT slower"
+    )
+    return option("float32", doc, one_of=("float32", "bfloat16"))
+
+
+def in_bfloat16(network: nn.Module, forward: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a network's `forward`: in training its matrix products are computed in bfloat16, its results are float32."""
+
+    def wrapped(*given: Tensor) -> Any:
+        if not network.training:
+            return forward(*given)
+        with torch.autocast(given[0].device.type, torch.bfloat16):
+            found = forward(*given)
+        return found.float() if isinstance(found, Tensor) else tuple(each.float() for each in found)
+
+    return wrapped
+
+
 class Adam:
     """Adam (Kingma and Ba, ICLR 2015) with the paper's constants.
 
@@ -104,14 +126,25 @@ class Adam:
     def step(self) -> None:
         """Update every weight from its gradient."""
         self.steps += 1
-        rate = self.learning_rate / (1 - self.beta1**self.steps)
-        correction = math.sqrt(1 - self.beta2**self.steps)
-        for name, weight in self.parameters.items():
-            if weight.grad is None:
-                continue
-            first = self.first[name].lerp_(weight.grad, 1 - self.beta1)
-            second = self.second[name].mul_(self.beta2).addcmul_(weight.grad, weight.grad, value=1 - self.beta2)
-            weight.addcdiv_(first, second.sqrt().div_(correction).add_(self.epsilon), value=-rate)
+        found = [name for name, weight in self.parameters.items() if weight.grad is not None]
+        weights = [self.parameters[name] for name in found]
+        steps = torch.tensor(float(self.steps), device=weights[0].device)
+        # A single pass over each weight and its moments.
+        torch._fused_adam_(
+            weights,
+            [weight.grad for weight in weights if weight.grad is not None],
+            [self.first[name] for name in found],
+            [self.second[name] for name in found],
+            [],
+            [steps] * len(weights),
+            lr=self.learning_rate,
+            beta1=self.beta1,
+            beta2=self.beta2,
+            weight_decay=0.0,
+            eps=self.epsilon,
+            amsgrad=False,
+            maximize=False,
+        )
 
     def state(self) -> dict[str, Any]:
         """Return the number of steps and the moments."""
@@ -170,6 +203,8 @@ class NeuralDetector(Detector):
         """Create the network and its optimiser."""
         self._vocabulary = vocabulary
         self.network = self.build().to(self.device)
+        if getattr(self.hyper, "precision", "float32") == "bfloat16":  # not every model has the choice
+            self.network.forward = in_bfloat16(self.network, self.network.forward)
         self.optimiser = Adam(dict(self.network.named_parameters()), self.hyper.learning_rate)
 
     @contextmanager
@@ -213,7 +248,7 @@ class NeuralDetector(Detector):
             self.network.zero_grad()
             loss.backward()
             gradients = [weight.grad for weight in self.network.parameters() if weight.grad is not None]
-            norms += torch.stack([gradient.norm() for gradient in gradients]).norm()
+            norms += torch.cat([gradient.flatten() for gradient in gradients]).norm()
             self.optimiser.step()
             total += reported.detach() * size
             examples += size

@@ -77,8 +77,8 @@ def make_steps(events: IntArray, owner: IntArray, history: int) -> Steps:
 def number_runs(stream: IntArray, width: int) -> IntArray:
     """Number every run of `width` tokens, so that equal runs and only they have the same number.
 
-    Runs are grown as in suffix sorting (Karp, Miller and Rosenberg 1972): two overlapping runs whose numbers are known
-    name the longer run that they cover, so that a width of 10 takes four passes instead of comparing ten columns.
+    A run's number has one digit for each token. Only when the next digit would not fit any more are the numbers
+    replaced by their places among all: sorting takes far longer than writing digits.
 
     Parameters
     ----------
@@ -92,12 +92,14 @@ def number_runs(stream: IntArray, width: int) -> IntArray:
     int64 array, shape (tokens - width + 1,)
         Number of the run that starts at each token.
     """
-    numbers, known = stream, 1
-    while known < width:
-        step = min(known, width - known)
-        pairs = numbers[:-step] * (numbers.max(initial=0) + 1) + numbers[step:]
-        numbers = np.unique(pairs, return_inverse=True)[1]
-        known += step
+    base = int(stream.max(initial=0)) + 1
+    numbers, below = stream, base
+    for known in range(1, width):
+        if below * base > 2**63:
+            numbers = np.unique(numbers, return_inverse=True)[1]
+            below = int(numbers.max(initial=0)) + 1
+        numbers = numbers[:-1] * base + stream[known:]
+        below *= base
     return numbers
 
 
