@@ -31,6 +31,15 @@ def arguments() -> argparse.ArgumentParser:
     parser = cli.parser(__doc__)
     parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint of the epoch to score with")
     parser.add_argument("--templates", type=Path, help="templates.parquet of the split, for models that read text")
+    parser.add_argument(
+        "--values",
+        type=named_path,
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="for models that read numbers: the values of a part, for example test=test_values.parquet; with --mutated "
+        "those of the parents, validation=validation_values.parquet; may be repeated",
+    )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument(
         "--sequences",
@@ -64,6 +73,7 @@ def run(args: argparse.Namespace) -> None:
         checkpoint_path=args.checkpoint,
         templates=args.templates,
         parts=args.sequences,
+        values=dict(args.values),
         limits=dict(args.limit),
         mutated=args.mutated,
         device=args.device,

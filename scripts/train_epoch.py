@@ -20,6 +20,7 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("--train", type=Path, required=True, help="train.parquet of the encoding stage")
     parser.add_argument("--templates", type=Path, help="templates.parquet of the split, for models that read text")
+    parser.add_argument("--values", type=Path, help="train_values.parquet of the split, for models that read numbers")
     parser.add_argument("--sample-size", type=int, required=True, help="use so many of its first sequences")
     parser.add_argument("--seed", type=int, required=True, help="seed of weights, order and masks")
     parser.add_argument("--epoch", type=int, required=True, help="number of the epoch, from 1")
@@ -43,6 +44,7 @@ def run(args: argparse.Namespace) -> None:
         hyper=args.hyper,
         train=args.train,
         templates=args.templates,
+        values=args.values,
         sample_size=args.sample_size,
         seed=args.seed,
         epoch=args.epoch,

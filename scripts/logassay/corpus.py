@@ -1,6 +1,6 @@
 """Event sequences as flat arrays: the form in which models and baselines see the data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,39 @@ NORMAL, ANOMALOUS, UNLABELLED = 0, 1, -1
 
 
 @dataclass(frozen=True)
+class Values:
+    """The numbers in the messages of events, laid end to end.
+
+    An event whose numbers nobody knows, such as one that a mutation has put in, has a single NaN.
+
+    Attributes
+    ----------
+    numbers : float32 array, shape (total numbers,)
+        The numbers of all events, each event's in the order of its message.
+    offsets : int64 array, shape (events + 1,)
+        Event `i` has `numbers[offsets[i]:offsets[i + 1]]`.
+    """
+
+    numbers: npt.NDArray[np.float32]
+    offsets: npt.NDArray[np.int64]
+
+    @property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """How many numbers each event has."""
+        return np.diff(self.offsets)
+
+    def take(self, places: npt.ArrayLike) -> "Values":
+        """Return the numbers of the events at `places`, in that order; -1 is an event whose numbers nobody knows."""
+        places = np.asarray(places, dtype=np.int64)
+        # One more event, the last, which is what -1 means to an index as well.
+        starts, counts = np.append(self.offsets[:-1], len(self.numbers)), np.append(self.counts, 1)
+        numbers = np.append(self.numbers, np.float32(np.nan))
+        offsets = np.concatenate([[0], np.cumsum(counts[places])]).astype(np.int64)
+        wanted = np.repeat(starts[places] - offsets[:-1], counts[places]) + np.arange(offsets[-1])
+        return Values(numbers[wanted], offsets)
+
+
+@dataclass(frozen=True)
 class Corpus:
     """Sequences of event ids, laid end to end.
 
@@ -33,12 +66,15 @@ class Corpus:
         0 normal, 1 anomalous, -1 unlabelled.
     gaps : float32 array, shape (total events,)
         Seconds since the sequence's previous event; 0 for its first.
+    values : Values or None
+        The numbers in the messages; None unless a model reads them.
     """
 
     events: npt.NDArray[np.int32]
     offsets: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int8]
     gaps: npt.NDArray[np.float32]
+    values: Values | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -60,14 +96,15 @@ class Corpus:
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         # Position of every wanted event: its sequence's old start, plus its place inside the sequence.
         places = np.repeat(self.offsets[rows] - offsets[:-1], lengths) + np.arange(offsets[-1])
-        return Corpus(self.events[places], offsets, self.labels[rows], self.gaps[places])
+        values = None if self.values is None else self.values.take(places)
+        return Corpus(self.events[places], offsets, self.labels[rows], self.gaps[places], values)
 
     def not_anomalous(self) -> "Corpus":
         """Return the sequences an unsupervised model may train on: all that are not labelled anomalous."""
         return self.take(self.labels != ANOMALOUS)
 
     def distinct(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Find equal event sequences.
+        """Find equal event sequences; where there are numbers, they and the elapsed times must be equal too.
 
         Returns
         -------
@@ -80,12 +117,21 @@ class Corpus:
         inverse = np.empty(len(self), dtype=np.int64)
         first: list[int] = []
         for row in range(len(self)):
-            key = self[row].tobytes()
+            key = self[row].tobytes() + self._measured(row)
             place = seen.setdefault(key, len(first))
             if place == len(first):
                 first.append(row)
             inverse[row] = place
         return np.asarray(first, dtype=np.int64), inverse
+
+    def _measured(self, row: int) -> bytes:
+        """Return what was measured in a sequence: elapsed times, and how many numbers events have and which."""
+        if self.values is None:
+            return b""
+        begin, end = self.offsets[row : row + 2]
+        bounds = self.values.offsets[begin : end + 1]
+        numbers = self.values.numbers[bounds[0] : bounds[-1]]
+        return self.gaps[begin:end].tobytes() + np.diff(bounds).tobytes() + numbers.tobytes()
 
 
 def from_lists(sequences: "list[list[int]] | list[npt.NDArray[np.int32]]", labels: "list[int] | None" = None) -> Corpus:
@@ -98,15 +144,16 @@ def from_lists(sequences: "list[list[int]] | list[npt.NDArray[np.int32]]", label
     return Corpus(events.astype(np.int32), offsets, given, np.zeros(len(events), dtype=np.float32))
 
 
-def read_corpus(path: Path, rows: int | None = None) -> Corpus:
+def read_corpus(path: Path, rows: int | None = None, values: Path | None = None) -> Corpus:
     """Read `train.parquet`, `validation.parquet` or `test.parquet`, or the first `rows` sequences of it.
 
-    The parts are stored in sampling order, so that the first n rows are the nested sample of size n.
+    The parts are stored in sampling order, so that the first n rows are the nested sample of size n. `values` is the
+    file of the same part that ends in `_values.parquet`, for models that read the numbers of messages.
 
     Raises
     ------
     UserError
-        If the file is damaged or holds fewer than `rows` sequences.
+        If a file is damaged, holds fewer than `rows` sequences, or the values are those of other sequences.
     """
     import polars as pl
 
@@ -123,4 +170,34 @@ def read_corpus(path: Path, rows: int | None = None) -> Corpus:
     labels = frame["label"].cast(pl.Int8).fill_null(UNLABELLED).to_numpy()
     events = frame["events"].explode(empty_as_null=False).cast(pl.Int32).to_numpy()
     gaps = frame["gaps"].explode(empty_as_null=False).cast(pl.Float32).to_numpy()
-    return Corpus(events, offsets, labels.astype(np.int8), gaps)
+    corpus = Corpus(events, offsets, labels.astype(np.int8), gaps)
+    if values is None:
+        return corpus
+    _, lengths, known = read_values(values)
+    if len(lengths) < len(corpus) or (lengths[: len(corpus)] != corpus.lengths).any():
+        raise UserError(f"{values} holds the values of other sequences than {path}; give that of the same split.")
+    return replace(corpus, values=known.take(np.arange(len(events))))
+
+
+def read_values(path: Path) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], Values]:
+    """Read `train_values.parquet`, `validation_values.parquet` or `test_values.parquet`.
+
+    Returns
+    -------
+    sequences : int32 array, shape (sequences,)
+        Number of each sequence, in the order of the part.
+    lengths : int64 array, shape (sequences,)
+        Number of events of each sequence.
+    values : Values
+        The numbers of all their events.
+
+    Raises
+    ------
+    UserError
+        If the file is damaged.
+    """
+    frame = read_parquet(path, ["sequence", "counts", "values"])
+    counts = frame["counts"].explode(empty_as_null=False).to_numpy()
+    offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
+    values = Values(frame["values"].explode(empty_as_null=False).to_numpy(), offsets)
+    return frame["sequence"].to_numpy(), frame["counts"].list.len().to_numpy().astype(np.int64), values

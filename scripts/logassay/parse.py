@@ -172,21 +172,51 @@ def _starts(text: pl.Series) -> list[str]:
     return text.str.head(REJECT_CHARACTERS).to_list()
 
 
-def _read_block(data: bytes, fmt: LineFormat) -> _Block:
-    """Do all the work on a block of whole lines that does not depend on its neighbours."""
+@dataclass(frozen=True)
+class HeaderLines:
+    """The header lines of a block.
+
+    Attributes
+    ----------
+    text : polars.Series
+        All lines of the block.
+    invalid : int
+        Lines in which something was not UTF-8.
+    positions : int64 array, shape (header lines,)
+        Position of each header line in `text`.
+    fields : polars.DataFrame
+        The groups of the header pattern, one row per header line.
+    time : polars.Series
+        Time of each header line; null where it cannot be read, and the line is rejected.
+    """
+
+    text: pl.Series
+    invalid: int
+    positions: npt.NDArray[np.int64]
+    fields: pl.DataFrame
+    time: pl.Series
+
+
+def header_lines(data: bytes, fmt: LineFormat) -> HeaderLines:
+    """Find the header lines of a block of whole lines."""
     valid, invalid = _valid(data)
     text = _split(valid)
     fields = fmt.fields(text)
     # On a match some group is there; those in optional parts of the pattern may be missing.
     header = fields.select(pl.any_horizontal(pl.all().is_not_null())).to_series()
     positions = header.arg_true().to_numpy().astype(np.int64)
-    followers = np.diff(positions, append=len(text)) - 1
-    lead = text.head(int(positions[0]) if len(positions) else len(text))
-
     if len(positions) < len(text):
         fields = fields.filter(header)
     fields = fields.with_columns(pl.col("content").fill_null(""))
-    time = fmt.time(fields)
+    return HeaderLines(text, invalid, positions, fields, fmt.time(fields))
+
+
+def _read_block(data: bytes, fmt: LineFormat) -> _Block:
+    """Do all the work on a block of whole lines that does not depend on its neighbours."""
+    found = header_lines(data, fmt)
+    text, positions, fields, time = found.text, found.positions, found.fields, found.time
+    followers = np.diff(positions, append=len(text)) - 1
+    lead = text.head(int(positions[0]) if len(positions) else len(text))
     bad = time.is_null().to_numpy()
     rejects = pl.DataFrame(schema=REJECTS)
     if bad.any():
@@ -208,7 +238,7 @@ def _read_block(data: bytes, fmt: LineFormat) -> _Block:
     return _Block(
         bytes=len(data),
         lines=len(text),
-        invalid=invalid,
+        invalid=found.invalid,
         headers=len(positions),
         first=text.item(0)[:REJECT_CHARACTERS],
         lead=_starts(lead),
@@ -229,7 +259,7 @@ def _read_block(data: bytes, fmt: LineFormat) -> _Block:
     )
 
 
-class _RowGroups:
+class RowGroups:
     """A Parquet file written piece by piece, in row groups that do not depend on the pieces."""
 
     def __init__(self, path: Path, schema: pl.Schema, repetitive: list[str]) -> None:
@@ -307,7 +337,7 @@ class _Messages:
 class _Log:
     """Joins blocks, in their order, to the whole log: line numbers, message ids, and what crosses block borders."""
 
-    def __init__(self, lines: _RowGroups, rejects: _RowGroups) -> None:
+    def __init__(self, lines: RowGroups, rejects: RowGroups) -> None:
         self.messages = _Messages()
         self.first_line = ""
         self.first_rejected = ""
@@ -384,7 +414,7 @@ class _Log:
         self._rejects.append(rejects.cast(REJECTS))
 
 
-def _blocks(stream: BinaryIO, chunk_bytes: int, path: Path) -> Iterator[bytes]:
+def blocks(stream: BinaryIO, chunk_bytes: int, path: Path) -> Iterator[bytes]:
     """Cut a log into blocks of whole lines, about `chunk_bytes` long."""
     while block := stream.read(chunk_bytes):
         if not block.endswith(b"\n"):
@@ -397,7 +427,7 @@ def _blocks(stream: BinaryIO, chunk_bytes: int, path: Path) -> Iterator[bytes]:
         yield block
 
 
-def _in_order(function: Callable[[S], T], items: Iterable[S], workers: int) -> Iterator[T]:
+def in_order(function: Callable[[S], T], items: Iterable[S], workers: int) -> Iterator[T]:
     """Apply `function` in `workers` threads; results come in the order of `items`, few of which are held."""
     with ThreadPoolExecutor(workers) as pool:
         running: deque[Future[T]] = deque()
@@ -465,11 +495,11 @@ def parse(
     """
     with ExitStack() as stack:
         stream = stack.enter_context(open_log(log))
-        line_rows = _RowGroups(stack.enter_context(atomic_path(lines)), LINES, ["keys.list.element", "message_id"])
-        reject_rows = _RowGroups(stack.enter_context(atomic_path(rejects)), REJECTS, ["reason"])
+        line_rows = RowGroups(stack.enter_context(atomic_path(lines)), LINES, ["keys.list.element", "message_id"])
+        reject_rows = RowGroups(stack.enter_context(atomic_path(rejects)), REJECTS, ["reason"])
         whole = _Log(line_rows, reject_rows)
         read = partial(_read_block, fmt=fmt)
-        results = _in_order(read, _blocks(stream, chunk_bytes, log), workers=pl.thread_pool_size())
+        results = in_order(read, blocks(stream, chunk_bytes, log), workers=pl.thread_pool_size())
         for block in progress(results, "parse (blocks)"):
             whole.add(block)
             _check_format(whole, log, fmt, at_end=False)

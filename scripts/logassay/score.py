@@ -5,6 +5,7 @@ Equal sequences are scored once.
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from logassay import checkpoint, models
-from logassay.corpus import Corpus, read_corpus
+from logassay.corpus import Corpus, Values, read_corpus, read_values
 from logassay.errors import UserError
 from logassay.files import read_parquet, write_json, write_parquet
 from logassay.models.base import Detector, Scores
@@ -81,6 +82,7 @@ def run(
     checkpoint_path: Path,
     templates: Path | None,
     parts: Sequence[tuple[str, Path]],
+    values: dict[str, Path],
     limits: dict[str, int],
     mutated: Path | None,
     device: str,
@@ -98,6 +100,9 @@ def run(
         templates.parquet; models that read no templates need none.
     parts : sequence of (str, Path)
         Name and file of each part, for example ("test", test.parquet).
+    values : dict of str to Path
+        For models that read the numbers in messages: the files of the values by name of the part, for the mutated
+        sequences those of the part "validation", their parents.
     limits : dict of str to int
         Number of rows to use of a part, where not all.
     mutated : Path or None
@@ -130,10 +135,10 @@ def run(
                 f"set eval_sample_size to at most {frame.height} or use more data."
             )
         frames.append(frame.head(limit).select(pl.lit(name).alias("part"), "sequence", "label", "kind"))
-        corpora.append(read_corpus(path, limit))
+        corpora.append(read_corpus(path, limit, models.needed_values(type(detector), values.get(name))))
     if mutated is not None:
         frames.append(read_parquet(mutated, ["part", "sequence", "label", "kind", "operator", "equals_normal"]))
-        corpora.append(read_corpus(mutated))
+        corpora.append(read_mutated(mutated, models.needed_values(type(detector), values.get("validation"))))
     corpus = concatenate(corpora)
     begin = time.perf_counter()
     scores = score_corpus(detector, corpus)
@@ -164,4 +169,41 @@ def concatenate(corpora: Sequence[Corpus]) -> Corpus:
         offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         labels=np.concatenate([corpus.labels for corpus in corpora]),
         gaps=np.concatenate([corpus.gaps for corpus in corpora]),
+        values=_concatenate_values([corpus.values for corpus in corpora if corpus.values is not None]),
     )
+
+
+def _concatenate_values(values: Sequence[Values]) -> Values | None:
+    """Join the numbers of all corpora, if they have any: the corpora of one model all have or all lack them."""
+    if not values:
+        return None
+    counts = np.concatenate([each.counts for each in values])
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return Values(np.concatenate([each.numbers for each in values]), offsets)
+
+
+def read_mutated(path: Path, parent_values: Path | None) -> Corpus:
+    """Read mutated sequences.
+
+    Parameters
+    ----------
+    path : Path
+        mutated.parquet.
+    parent_values : Path or None
+        The values of the validation sequences, for models that read them. Events that a mutation has put in have none.
+    """
+    corpus = read_corpus(path)
+    if parent_values is None:
+        return corpus
+    frame = read_parquet(path, ["sequence", "origins"])
+    sequences, lengths, values = read_values(parent_values)
+    # Position of the first event of each sequence's parent.
+    order = np.argsort(sequences)
+    places = np.searchsorted(sequences, frame["sequence"].to_numpy(), sorter=order)
+    parents = order[np.minimum(places, len(order) - 1)]
+    origins = frame["origins"].explode(empty_as_null=False).to_numpy().astype(np.int64)
+    begins = np.repeat((np.cumsum(lengths) - lengths)[parents], corpus.lengths)
+    longest = np.repeat(lengths[parents], corpus.lengths)
+    if (sequences[parents] != frame["sequence"].to_numpy()).any() or (origins >= longest).any():
+        raise UserError(f"{parent_values} holds the values of other sequences than the parents of {path}.")
+    return replace(corpus, values=values.take(np.where(origins < 0, -1, begins + origins)))

@@ -68,6 +68,7 @@ def validate(config: dict[str, Any], schema: dict[str, Any]) -> None:
     check(config, schema)
     _check_names(config)
     _check_sources(config)
+    _check_values(config)
     _check_groupings(config)
     _check_numbers(config)
 
@@ -135,6 +136,11 @@ def _check_names(config: dict[str, Any]) -> None:
                     f"study.{chosen} names '{name}', which is not defined under '{chosen}'; "
                     f"{_suggest(name, config[chosen])}"
                 )
+    for name in config["tune"]["models"]:
+        if name not in config["models"]:
+            raise UserError(
+                f"tune.models names '{name}', which is not defined under 'models'; {_suggest(name, config['models'])}"
+            )
     for name in study["models"]:
         module = config["models"][name]["module"].replace("-", "_")
         if not (MODELS / f"{module}.py").is_file():
@@ -178,6 +184,17 @@ def _check_sources(config: dict[str, Any]) -> None:
                 f"study.protocols asks for 'labelled', but dataset '{name}' has no labels; "
                 f"name a file in datasets.{name}.labels, or set study.protocols to [pseudo]."
             )
+
+
+def _check_values(config: dict[str, Any]) -> None:
+    """Check that models which read the numbers in messages are given messages."""
+    for model in config["study"]["models"]:
+        for dataset in config["study"]["datasets"]:
+            if config["models"][model]["values"] and "sessions" in config["datasets"][dataset]["source"]:
+                raise UserError(
+                    f"study.models: '{model}' reads the numbers in messages, but dataset '{dataset}' brings ready-made "
+                    "sequences of event ids without them; leave one of the two out, or use the raw log."
+                )
 
 
 def _has_labels(sessions: list[dict[str, Any]]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from logassay import evaluate, mutate, score
+from logassay import evaluate, models, mutate, score
 from logassay.corpus import Corpus, read_corpus
 from logassay.errors import UserError
 from logassay.files import read_json, read_parquet, sha256_of, write_parquet
@@ -19,24 +19,27 @@ TRAIN, VALIDATION, TEST = "train.parquet", "validation.parquet", "test.parquet"
 
 @dataclass(frozen=True)
 class Pseudo:
-    """Settings of the `pseudo` protocol.
+    """Settings of the `pseudo` and the `prevalence` protocol.
 
     Attributes
     ----------
     sessions : int
-        Validation sequences that are judged intact and mutated; the others serve to choose the threshold.
+        Validation sequences that are judged; the others serve to choose the threshold.
     anomaly_ratio : float
         Share of the events changed in each mutated sequence.
     operators : sequence of str
         Kinds of mutation.
     seed : int
-        Seed of the mutations.
+        Seed of the mutations, and of the draw of the mutated sequences.
+    prevalence : float or None
+        Share of the sequences that are mutated, all others being intact; None judges each once intact and once mutated.
     """
 
     sessions: int
     anomaly_ratio: float
     operators: Sequence[str]
     seed: int
+    prevalence: float | None = None
 
 
 def locate(validation_data: Path, name: str) -> Path:
@@ -67,8 +70,14 @@ def _scored(detector: Detector, rows: pl.DataFrame, corpus: Corpus) -> pl.DataFr
     return pl.concat([rows, score.tabulate(score.score_corpus(detector, corpus))], how="horizontal")
 
 
+def _values(detector: Detector, path: Path) -> Path | None:
+    """Return the values beside a part, if the model reads numbers."""
+    values = path.with_name(f"{path.stem}_values.parquet")
+    return models.needed_values(type(detector), values if values.is_file() else None)
+
+
 def _part(detector: Detector, path: Path, part: str, rows: int | None) -> pl.DataFrame:
-    corpus = read_corpus(path, rows)
+    corpus = read_corpus(path, rows, _values(detector, path))
     names = read_parquet(path, ["sequence", "label", "kind"]).head(len(corpus))
     return _scored(detector, names.with_columns(pl.lit(part).alias("part")), corpus)
 
@@ -136,16 +145,16 @@ def evaluate_checkpoint(
         write_parquet(mutated, directory / "mutated.parquet")
         write_parquet(manifest, directory / "manifest.parquet")
         rows = mutated.select("part", "sequence", "label", "kind", "operator", "equals_normal")
-        scores = _scored(detector, rows, read_corpus(directory / "mutated.parquet"))
-        validation, test = evaluate.paired_parts(intact, scores, None)
-        run["anomaly_ratio"] = pseudo.anomaly_ratio
+        scores = _scored(detector, rows, score.read_mutated(directory / "mutated.parquet", _values(detector, path)))
+        validation, test = evaluate.pseudo_parts(intact, scores, None, pseudo.prevalence, pseudo.seed)
+        run |= {"anomaly_ratio": pseudo.anomaly_ratio, "prevalence": pseudo.prevalence}
     else:
         test_rows = _part(detector, locate(validation_data, TEST), "test", max_samples)
         validation, test = evaluate.labelled_parts(pl.concat([intact, test_rows]), None)
     result = evaluate.evaluate(
         validation,
         test,
-        protocol="pseudo" if pseudo else "labelled",
+        protocol="labelled" if pseudo is None else "pseudo" if pseudo.prevalence is None else "prevalence",
         run=run,
         choice=choice,
         decision=decision,

@@ -23,6 +23,7 @@ def run(
     hyper: dict[str, Any],
     train: Path,
     templates: Path | None,
+    values: Path | None,
     sample_size: int,
     seed: int,
     epoch: int,
@@ -44,6 +45,8 @@ def run(
         train.parquet.
     templates : Path or None
         templates.parquet; models that read no templates need none.
+    values : Path or None
+        train_values.parquet; models that read no numbers need none.
     sample_size : int
         Number of its first rows to use.
     seed : int
@@ -72,7 +75,7 @@ def run(
     header = {"module": module, "variant": variant, "hyper": detector.hyperparameters, "seed": seed}
     losses = resume(detector, header, epoch, previous)
     models.give_templates(detector, templates)
-    corpus = read_corpus(train, sample_size)
+    corpus = read_corpus(train, sample_size, models.needed_values(kind, values))
     normal = corpus.not_anomalous()
     begin = time.perf_counter()
     told = fit(detector, corpus if kind.supervised else normal, train)
@@ -82,6 +85,7 @@ def run(
     measured = {
         "examples_per_second": told["examples"] / seconds,
         "wall_seconds": seconds,
+        "supervised": kind.supervised,
         "training_sequences": len(corpus),
         "training_normal": len(normal),
         "device": detector.device,

@@ -49,7 +49,7 @@ def trained(folder: Path, module: str) -> Path:
 
 
 def scored(folder: Path, path: Path, **arguments: Any) -> tuple[pl.DataFrame, dict[str, Any]]:
-    fixed: dict[str, Any] = {"templates": None, "parts": [], "limits": {}, "mutated": None}
+    fixed: dict[str, Any] = {"templates": None, "values": {}, "parts": [], "limits": {}, "mutated": None}
     fixed |= {"device": "cpu", "threads": 1}
     output, facts = folder / "scores.parquet", folder / "scores.json"
     score.run(checkpoint_path=path, **fixed | arguments, output=output, facts=facts)

@@ -102,6 +102,11 @@ def test_defaults_are_copies() -> None:
         ({"splits__chronological": {"order": "chronological", "train": 0.9}}, "sum to 1.4; they may not exceed 1"),
         ({"evaluation__threshold": {"strategy": "targets"}}, "evaluation.threshold.targets is empty"),
         ({"models": {"my model": {"module": "deeplog"}}}, "The name 'my model' may hold only letters, digits"),
+        (
+            {"models__m": {"module": "deeplog", "values": True}, "study__protocols": ["pseudo"]}
+            | {"datasets__d": {"source": {"sessions": [{"file": __file__}]}}},
+            "study.models: 'm' reads the numbers in messages, but dataset 'd' brings ready-made sequences of event ids",
+        ),
         ({"study__models": ["deeplgo"]}, "study.models names 'deeplgo', which is not defined under 'models'"),
         ({"datasets__d__format": "g"}, "datasets.d.format names 'g', which is not defined under 'formats'"),
         ({"datasets__d__source": {"file": "no/such.log"}}, "datasets.d.source.file: there is no file 'no/such.log'"),

@@ -61,6 +61,7 @@ def epoch(data: Path, model: str, number: int, **changes: Any) -> Path:
         "hyper": HYPER.get(model, {}),
         "train": data,
         "templates": None,
+        "values": None,
         "sample_size": 60,
         "seed": 3,
         "epoch": number,

@@ -7,6 +7,7 @@ rule score_sequences:
         templates=under("seed", "templates.parquet"),
         validation=under("seed", "validation.parquet"),
         test=under("seed", "test.parquet"),
+        values=values_of("validation", "test"),
     output:
         scores=under("model", "scores/epoch_{epoch}.parquet"),
         facts=under("model", "scores/epoch_{epoch}.json"),
@@ -22,12 +23,13 @@ rule score_sequences:
         script=script("score_sequences.py"),
         device=config["compute"]["device"],
         limit=limit_option,
+        values=named_values_options,
     message:
         "Scoring with {wildcards.model}, epoch {wildcards.epoch} ({wildcards.dataset}, {wildcards.size} sequences)"
     shell:
         "python {params.script} --checkpoint {input.checkpoint} --templates {input.templates}"
         " --sequences validation={input.validation} --sequences test={input.test} {params.limit}"
-        " --device {params.device} --threads {threads} --output {output.scores} --facts {output.facts} --log {log}"
+        " {params.values} --device {params.device} --threads {threads} --output {output.scores} --facts {output.facts} --log {log}"
 
 
 rule score_mutated:
@@ -35,6 +37,7 @@ rule score_mutated:
         checkpoint=checkpoint_of,
         templates=under("seed", "templates.parquet"),
         mutated=under("seed", "pseudo/ratio={ratio}/mutated.parquet"),
+        values=values_of("validation"),
     output:
         scores=under("model", "pseudo/ratio={ratio}/scores/epoch_{epoch}.parquet"),
         facts=under("model", "pseudo/ratio={ratio}/scores/epoch_{epoch}.json"),
@@ -49,9 +52,10 @@ rule score_mutated:
         code=model_code("score_sequences.py"),
         script=script("score_sequences.py"),
         device=config["compute"]["device"],
+        values=named_values_options,
     message:
         "Scoring mutated sequences with {wildcards.model}, epoch {wildcards.epoch} ({wildcards.dataset})"
     shell:
         "python {params.script} --checkpoint {input.checkpoint} --templates {input.templates}"
-        " --mutated {input.mutated} --device {params.device} --threads {threads} --output {output.scores}"
+        " --mutated {input.mutated} {params.values} --device {params.device} --threads {threads} --output {output.scores}"
         " --facts {output.facts} --log {log}"

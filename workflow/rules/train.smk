@@ -5,6 +5,7 @@ rule train_epoch:
     input:
         train=under("seed", "train.parquet"),
         templates=under("seed", "templates.parquet"),
+        values=values_of("train"),
         previous=previous_checkpoint,
     output:
         checkpoint=under("model", "checkpoints/epoch_{epoch}.pt"),
@@ -25,13 +26,14 @@ rule train_epoch:
         hyper=hyper_json,
         device=config["compute"]["device"],
         previous=previous_option,
+        values=values_option,
     message:
         "Training {wildcards.model}, epoch {wildcards.epoch} ({wildcards.dataset}, {wildcards.size} sequences)"
     shell:
         "python {params.script} --module {params.module} --variant {wildcards.model} --hyper {params.hyper:q}"
-        " --train {input.train} --templates {input.templates} --sample-size {wildcards.size}"
-        " --seed {wildcards.seed} --epoch {wildcards.epoch} {params.previous} --device {params.device}"
-        " --threads {threads} --output {output.checkpoint} --facts {output.facts} --log {log}"
+        " --train {input.train} --templates {input.templates} {params.values}"
+        " --sample-size {wildcards.size} --seed {wildcards.seed} --epoch {wildcards.epoch} {params.previous}"
+        " --device {params.device} --threads {threads} --output {output.checkpoint} --facts {output.facts} --log {log}"
 
 
 # Models without epochs and without torch: one fit, in a smaller environment.
@@ -39,6 +41,7 @@ use rule train_epoch as fit_baseline with:
     input:
         train=under("seed", "train.parquet"),
         templates=under("seed", "templates.parquet"),
+        values=values_of("train"),
         previous=[],
     output:
         checkpoint=under("model", "checkpoints/epoch_{epoch}.npz"),
