@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 from tabulate import tabulate
 
+from logassay.display import UNDEFINED, decimal, escape_markdown, percent, printable, significant, whole
 from logassay.errors import UserError
 from logassay.files import read_json, read_parquet, write_parquet, write_text
 from logassay.metrics import COUNTS, DEGENERATE, METRICS, Counts, rates
@@ -21,6 +22,7 @@ Row = Mapping[str, Any]
 
 DATA = ("evaluated", "normal", "anomalous", "unlabelled", "validation_normal", "validation_anomalous")
 EVENTS = ("events", "unknown_events", "unknown_share", "sequences_with_unknown")
+SAMPLE = ("sequences", "anomalous")
 TRAINING = ("examples", "distinct_examples", "parameters", "vocabulary")
 DURATIONS = (
     "training_seconds",
@@ -38,6 +40,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "epoch": pl.Int32,
     "protocol": pl.String,
     "anomaly_ratio": pl.Float64,
+    "prevalence": pl.Float64,
     **dict.fromkeys(COUNTS, pl.Int64),
     **dict.fromkeys(METRICS, pl.Float64),
     "training_loss": pl.Float64,
@@ -45,6 +48,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "validation_anomalous_loss": pl.Float64,
     "normal_loss": pl.Float64,
     "anomalous_loss": pl.Float64,
+    **{f"training_{name}": pl.Int64 for name in SAMPLE},
     **dict.fromkeys(TRAINING, pl.Int64),
     "gradient_norm": pl.Float64,
     "learning_rate": pl.Float64,
@@ -70,7 +74,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 }
 """Columns of epochs.parquet and comparison.parquet; `targets` is text such as "f1 0.55, recall 0.5"."""
 
-SECTION = ("dataset", "grouping", "split", "protocol", "anomaly_ratio")
+SECTION = ("dataset", "grouping", "split", "protocol", "anomaly_ratio", "prevalence")
 """Factors that a section of the table has in common."""
 
 
@@ -85,20 +89,21 @@ def summarise(paths: Sequence[Path]) -> pl.DataFrame:
     rows = []
     for path in paths:
         try:
-            rows.append(_flat(read_json(path)))
+            rows.append(flatten(read_json(path)))
         except (KeyError, TypeError) as error:
             raise UserError(f"{path} is not an evaluation ({error} is missing or wrong); rebuild it.") from None
     return pl.DataFrame(rows, schema=SCHEMA)
 
 
-def _flat(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+def flatten(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an evaluation as one flat row with the columns of `SCHEMA`."""
     threshold, unseen, ceiling = evaluation["threshold"], evaluation["unseen"], evaluation["ceiling"]
     return {
         **evaluation["run"],
         **evaluation["counts"],
         **evaluation["metrics"],
         **{f"{name}_loss": value for name, value in evaluation["losses"].items()},
-        **evaluation["training"],
+        **{f"training_{name}" if name in SAMPLE else name: value for name, value in evaluation["training"].items()},
         "strategy": threshold["strategy"],
         "threshold": threshold["value"],
         "false_positive_rate": threshold["false_positive_rate"],
@@ -123,8 +128,8 @@ def combine(paths: Sequence[Path]) -> pl.DataFrame:
     """Join the rows of all model runs, sorted by the factors; models with a training loss come before the others."""
     frame = pl.concat([read_parquet(path, list(SCHEMA)) for path in paths])
     trained = pl.col("training_loss").is_not_null().any().over("model")
-    order = ["dataset", "grouping", "split", "protocol", "anomaly_ratio", "sample_size", ~trained, "model", "epoch"]
-    return frame.sort([*order, "seed", "checkpoint"], maintain_order=True)
+    order = [*SECTION, "sample_size", ~trained, "model", "epoch", "seed", "checkpoint"]
+    return frame.sort(order, maintain_order=True)
 
 
 def write_csv(frame: pl.DataFrame, path: Path) -> None:
@@ -136,42 +141,6 @@ def write_csv(frame: pl.DataFrame, path: Path) -> None:
         for name in texts
     ]
     write_text(path, flat.with_columns(guarded).write_csv())
-
-
-def escape_markdown(text: str) -> str:
-    """Return `text` such that Markdown shows it as it is, on one line, also inside a table."""
-    for character, reference in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
-        text = text.replace(character, reference)
-    escaped = "".join(f"\\{character}" if character in r"\`*_{}[]|~#!$" else character for character in text)
-    return " ".join(printable(escaped).split())
-
-
-def printable(text: str) -> str:
-    """Return `text` without control characters, which could steer a terminal or break a table."""
-    return "".join(character if character.isprintable() else " " for character in text)
-
-
-UNDEFINED = "-"
-
-
-def percent(value: float | None) -> str:
-    """Show a rate as the source documents do: 0.9585 -> 95.85%."""
-    return UNDEFINED if value is None else f"{100 * value:.2f}%"
-
-
-def decimal(value: float | None) -> str:
-    """Show a number from 0 to 1 with four decimals."""
-    return UNDEFINED if value is None else f"{value:.4f}"
-
-
-def significant(value: float | None) -> str:
-    """Show a loss or threshold with four significant digits."""
-    return UNDEFINED if value is None else f"{value:.4g}"
-
-
-def whole(value: int | None) -> str:
-    """Show a count with thousands separators."""
-    return UNDEFINED if value is None else f"{value:,}"
 
 
 COLUMNS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
@@ -198,7 +167,7 @@ SPREAD = ("f1", "roc_auc", "average_precision")
 
 
 def markdown(frame: pl.DataFrame, study: str, templates_fit_on: str, images: Mapping[str, str]) -> str:
-    """Return the comparison as Markdown: a section per data set, grouping, split, protocol and anomaly ratio.
+    """Return the comparison as Markdown: a section for each combination of the factors `SECTION`.
 
     Parameters
     ----------
@@ -238,7 +207,8 @@ def section_title(row: Row) -> str:
     ]
     protocol = "labelled" if row["protocol"] == "labelled" else "pseudo-anomalies"
     if row["anomaly_ratio"] is not None:
-        protocol += f" (anomaly ratio {row['anomaly_ratio']:g})"
+        share = "" if row["prevalence"] is None else f", prevalence {row['prevalence']:g}"
+        protocol += f" (anomaly ratio {row['anomaly_ratio']:g}{share})"
     return ", ".join([*(factor for factor in factors if factor), protocol])
 
 
@@ -295,7 +265,7 @@ STRATEGIES = {
 
 
 def _notes(rows: Sequence[Row], templates_fit_on: str) -> str:
-    pseudo = rows[0]["protocol"] == "pseudo"
+    pseudo = rows[0]["protocol"] != "labelled"
     data = "calibration sequences (intact and mutated, none of them evaluated)" if pseudo else "validation sequences"
     notes = [
         f"Evaluated: {_spread(rows, 'normal', whole)} normal and {_spread(rows, 'anomalous', whole)} anomalous "
@@ -311,12 +281,20 @@ def _notes(rows: Sequence[Row], templates_fit_on: str) -> str:
     if same:
         notes.append(f"The same for all rows: {', '.join(same)}.")
     if pseudo and rows[0]["anomaly_ratio"] is not None:
-        ratio = rows[0]["anomaly_ratio"]
+        ratio, prevalence = rows[0]["anomaly_ratio"], rows[0]["prevalence"]
+        mix = (
+            "every evaluated sequence counts once intact, as normal, and once mutated, as anomalous. The precision "
+            "holds for this one-to-one mix only."
+        )
+        if prevalence is not None:
+            mix = (
+                f"that is the prevalence, {prevalence:g}. Every evaluated sequence counts once: {100 * prevalence:g} % "
+                "of them mutated, as anomalous, the others intact, as normal; the same holds for the calibration "
+                "sequences."
+            )
         notes.append(
             f"An anomaly ratio of {ratio:g} is the share of *events* changed in each mutated sequence "
-            f"({100 * ratio:g} % of its events, at least one), not the share of anomalous sequences: every evaluated "
-            "sequence counts once intact, as normal, and once mutated, as anomalous. The precision holds for this "
-            "one-to-one mix only."
+            f"({100 * ratio:g} % of its events, at least one), not the share of anomalous sequences: {mix}"
         )
     choices: dict[str, list[str]] = {}
     for row in rows:
@@ -339,13 +317,13 @@ def _notes(rows: Sequence[Row], templates_fit_on: str) -> str:
         )
     stops = early_stops(rows)
     if stops:
-        words = []
+        lowest = []
         for model, (epoch, last, change) in stops.items():
             trend = "and still falling" if epoch == last else f"{100 * change:+.1f} % from there to epoch {last}"
-            words.append(f"{escape_markdown(model)} {epoch} ({trend})")
+            lowest.append(f"{escape_markdown(model)} {epoch} ({trend})")
         notes.append(
             "Early stopping, as a recommendation, since every epoch is kept: the loss of normal "
-            f"{data.split(' (')[0]} was lowest at epoch {', '.join(words)}."
+            f"{data.split(' (')[0]} was lowest at epoch {', '.join(lowest)}."
         )
     for targets in dict.fromkeys(row["targets"] for row in rows if row["targets"]):
         judged = [row for row in rows if row["targets"] == targets and row["targets_met"] is not None]
@@ -554,9 +532,9 @@ def short_table(frame: pl.DataFrame, path_shown: str) -> str:
         final = last_epochs(largest_sample(rows))
         lowest = {row["model"]: row["seed"] for row in sorted(final, key=lambda row: -(row["seed"] or 0))}
         chosen += [row for row in final if row["seed"] == lowest[row["model"]]]
-    factors = [name for name in (*SECTION[:3], "anomaly_ratio") if len({row[name] for row in chosen}) > 1]
-    if factors == ["anomaly_ratio"] and len({row["anomaly_ratio"] for row in chosen} - {None}) == 1:
-        factors = []  # the protocol says it already
+    factors = [name for name in SECTION[:3] if len({row[name] for row in chosen}) > 1]
+    # Where there is but one, the protocol says it already.
+    factors += [name for name in SECTION[4:] if len({row[name] for row in chosen} - {None}) > 1]
     wanted = {name: (heading, show) for name, heading, show in COLUMNS}
     shown = [*factors, "protocol", "model", "epoch", "f1", "roc_auc", "precision", "recall", "fp", "fn"]
     cells = []

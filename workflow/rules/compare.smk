@@ -7,7 +7,8 @@ rule summarise_epochs:
         # Not read here, but a figure that is missing has to be drawn again.
         figures=run_evaluations("scores", "matrix"),
     output:
-        under("model", "epochs.parquet"),
+        table=under("model", "epochs.parquet"),
+        evaluations=under("model", "evaluations.json"),
     log:
         log_of("model", "summarise"),
     conda:
@@ -18,7 +19,8 @@ rule summarise_epochs:
     message:
         "Summarising the epochs of {wildcards.model} ({wildcards.dataset}, {wildcards.size} sequences)"
     shell:
-        "python {params.script} --evaluations {input.evaluations} --output {output} --log {log}"
+        "python {params.script} --evaluations {input.evaluations} --output {output.table}"
+        " --list {output.evaluations} --log {log}"
 
 
 rule compare_runs:
