@@ -1,12 +1,13 @@
 # make demo: sets up, then runs the default study from raw log to comparison table.
+# make report STUDY=config/studies/x.yaml: rebuilds the reports of a study after a change of its configuration.
 # make test: sets up, then checks style and runs all tests that this machine can run.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STUDY := results/studies/default
+DEFAULT := results/studies/default
 
-.PHONY: demo test lint format lock docs bench-models clean
+.PHONY: demo report test lint format lock docs bench-models clean
 
 $(VENV)/.ready: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "LogAssay needs Python 3.11 or newer; set PYTHON=python3.11"; exit 1; }
@@ -16,7 +17,10 @@ $(VENV)/.ready: requirements.lock
 
 demo: $(VENV)/.ready
 	$(BIN)/snakemake --cores all
-	@$(BIN)/python scripts/show_comparison.py --comparison $(STUDY)/comparison.parquet --path-shown $(STUDY)/comparison.md
+	@$(BIN)/python scripts/show_comparison.py --comparison $(DEFAULT)/comparison.parquet --path-shown $(DEFAULT)/comparison.md
+
+report: $(VENV)/.ready
+	$(BIN)/snakemake --cores all $(if $(STUDY),--configfile $(STUDY)) -- reports
 
 test: lint
 	$(BIN)/python -m pytest tests -n 2 --dist loadgroup

@@ -19,18 +19,29 @@ include: "workflow/rules/sequence.smk"
 include: "workflow/rules/split.smk"
 include: "workflow/rules/template.smk"
 include: "workflow/rules/encode.smk"
+include: "workflow/rules/values.smk"
 include: "workflow/rules/overlap.smk"
 include: "workflow/rules/mutate.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/tune.smk"
 include: "workflow/rules/score.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/compare.smk"
+include: "workflow/rules/judge.smk"
+include: "workflow/rules/report.smk"
 
 
 rule all:
     default_target: True
     input:
         rules.compare_runs.output,
+        rules.judge_study.output,
+        all_reports(),
+
+
+rule reports:
+    input:
+        all_reports(),
 
 
 # The last thing on the terminal is what went wrong, not how Snakemake ended.

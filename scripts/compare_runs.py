@@ -1,7 +1,7 @@
 """Set all runs of a study side by side, as tables and figures.
 
 Writes the comparison as Parquet, CSV and Markdown, and metrics_by_epoch.png and roc.png. The Markdown has a section per
-data set, grouping, split, protocol and anomaly ratio, with notes on how its numbers came about.
+data set, grouping, split, protocol, anomaly ratio and prevalence, with notes on how its numbers came about.
 """
 
 import argparse

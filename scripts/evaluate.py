@@ -1,8 +1,9 @@
 """Evaluate one checkpoint by hand, without the workflow.
 
 With --generate-fake-anomaly, validation sequences are judged once intact and once mutated (pseudo-anomalies); the
-threshold is chosen on other validation sequences. Without it, the labelled test part is judged, and the threshold is
-chosen on the validation part. Writes OUTPUT_DIR/epoch_N/evaluation_results_epoch_N.json, score_dist_epoch_N.png and
+threshold is chosen on other validation sequences. With --protocol prevalence each is judged once only: a share of
+them mutated, the others intact. Without it, the labelled test part is judged, and the threshold is chosen on the
+validation part. Writes OUTPUT_DIR/epoch_N/evaluation_results_epoch_N.json, score_dist_epoch_N.png and
 confusion_matrix_epoch_N.png, where N is the checkpoint's epoch.
 
 Example:
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from logassay import cli, settings
+from logassay.errors import UserError
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "workflow" / "schemas"
 STRATEGIES = ["quantile", "f1", "youden", "targets", "paper"]
@@ -43,6 +45,19 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--anomaly-ratio", type=float, default=0.02, help="share of events changed in each of them (default: 0.02)"
     )
+    parser.add_argument(
+        "--protocol",
+        choices=["paired", "prevalence"],
+        default="paired",
+        help="with --generate-fake-anomaly: judge each sequence intact and mutated, or each once, a share of them "
+        "mutated (default: paired)",
+    )
+    parser.add_argument(
+        "--prevalence",
+        type=float,
+        metavar="SHARE",
+        help="that share, with --protocol prevalence (default: evaluation.pseudo.prevalence)",
+    )
     parser.add_argument("--strategy", choices=STRATEGIES, help="how the threshold is chosen (default: the config's)")
     parser.add_argument(
         "--decision",
@@ -50,7 +65,7 @@ def arguments() -> argparse.ArgumentParser:
         default="threshold",
         help="threshold, or the model's own rule",
     )
-    parser.add_argument("--seed", type=int, default=1, help="seed of the mutations (default: 1)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the mutations and of their draw (default: 1)")
     parser.add_argument("--threads", type=int, default=1, help="threads of the model (default: 1)")
     return parser
 
@@ -63,11 +78,18 @@ def run(args: argparse.Namespace) -> None:
     config: dict[str, Any] = settings.sections(args.config, SCHEMAS / "config.schema.yaml", ["evaluation", "compute"])
     threshold, pseudo = config["evaluation"]["threshold"], config["evaluation"]["pseudo"]
     sessions = pseudo["sessions"] if args.max_samples is None else args.max_samples
+    prevalence = None
+    if args.protocol == "prevalence":
+        if not args.generate_fake_anomaly:
+            raise UserError("--protocol prevalence is about mutated sequences; add --generate-fake-anomaly.")
+        prevalence = pseudo["prevalence"] if args.prevalence is None else args.prevalence
+    elif args.prevalence is not None:
+        raise UserError("--prevalence has a meaning only with --protocol prevalence; add that or leave both out.")
     result = standalone.evaluate_checkpoint(
         args.checkpoint,
         args.validation_data,
         args.output_dir,
-        pseudo=standalone.Pseudo(sessions, args.anomaly_ratio, pseudo["operators"], args.seed)
+        pseudo=standalone.Pseudo(sessions, args.anomaly_ratio, pseudo["operators"], args.seed, prevalence)
         if args.generate_fake_anomaly
         else None,
         max_samples=args.max_samples,

@@ -2,8 +2,9 @@
 
 With `--protocol labelled` the test sequences are judged by their labels. With `--protocol pseudo` intact validation
 sequences are the normal ones, taken from `--scores`, and their mutations the anomalous ones, from `--mutated-scores`;
-the threshold then comes from other such pairs. Writes evaluation_results_epoch_N.json, score_dist_epoch_N.png and
-confusion_matrix_epoch_N.png. No model is loaded.
+the threshold then comes from other such pairs. `--protocol prevalence` takes each of these sequences once only: a
+share of them, the prevalence, mutated and all others intact. Writes evaluation_results_epoch_N.json,
+score_dist_epoch_N.png and confusion_matrix_epoch_N.png. No model is loaded.
 """
 
 import argparse
@@ -19,7 +20,7 @@ def arguments() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--protocol", choices=evaluate.PROTOCOLS, required=True, help="what the anomalous sequences are")
     add("--scores", type=Path, required=True, help="scores of the validation and test sequences (Parquet)")
-    add("--mutated-scores", type=Path, help="scores of the mutated sequences (Parquet); pseudo protocol only")
+    add("--mutated-scores", type=Path, help="scores of the mutated sequences (Parquet); not in the labelled protocol")
     add("--score-facts", type=Path, required=True, help="what the scoring recorded (JSON): seconds, device, threads")
     add("--training-facts", type=Path, required=True, help="what the training recorded beside the checkpoint (JSON)")
     add("--overlap", type=Path, required=True, help="which sequences also occur in training (overlap.parquet)")
@@ -28,7 +29,8 @@ def arguments() -> argparse.ArgumentParser:
         type=cli.json_value,
         required=True,
         metavar="JSON",
-        help=f"factors of the run: {', '.join(evaluate.RUN_FACTORS)}; anomaly_ratio in the pseudo protocol",
+        help=f"factors of the run: {', '.join(evaluate.RUN_FACTORS)}; anomaly_ratio where sequences are mutated, "
+        "prevalence in that protocol",
     )
     add("--strategy", choices=STRATEGIES, default="quantile", help="how the threshold is chosen [quantile]")
     add(

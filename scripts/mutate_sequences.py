@@ -1,8 +1,8 @@
 """Make pseudo-anomalies from the validation sequences that are not labelled anomalous.
 
-The first `--sessions` of them are to be evaluated once intact and once mutated; all others are mutated too and
-calibrate the threshold. `--anomaly-ratio` is the share of events changed in each mutated sequence (at least one).
-The manifest records what was changed where.
+The first `--sessions` of them are to be evaluated, intact and mutated or a share of them mutated; all others are
+mutated too and calibrate the threshold. `--anomaly-ratio` is the share of events changed in each mutated sequence (at
+least one). The manifest records what was changed where.
 """
 
 import argparse
@@ -18,7 +18,7 @@ def arguments() -> argparse.ArgumentParser:
     parser = cli.parser(__doc__)
     parser.add_argument("--validation", type=Path, required=True, help="validation sequences (validation.parquet)")
     parser.add_argument("--train", type=Path, required=True, help="training sequences of the split (train.parquet)")
-    parser.add_argument("--sessions", type=int, default=1000, help="sequences to evaluate intact and mutated [1000]")
+    parser.add_argument("--sessions", type=int, default=1000, help="sequences to evaluate [1000]")
     parser.add_argument(
         "--anomaly-ratio", type=float, default=0.02, help="share of events changed in each mutated sequence [0.02]"
     )

@@ -34,6 +34,7 @@ def arguments() -> argparse.ArgumentParser:
         metavar="FILE",
         help="metrics_by_epoch.png, roc.png and learning_curve.png to show in the Markdown [none]",
     )
+    add("--library", type=Path, metavar="FILE", help="scripts of the charts from bundle_charts.py [bundled anew]")
     return parser
 
 
@@ -45,6 +46,7 @@ def run(args: argparse.Namespace) -> None:
         texts_directory=args.texts_dir,
         output=args.output_dir,
         images=args.figures,
+        library=args.library,
     )
     cli.log.info("%d files -> %s", len(written), args.output_dir)
 

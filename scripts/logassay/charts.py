@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
+from altair.utils import schemapi
+
+# Checking every part of a chart against Vega-Lite's schema takes longer than all the rest; the tests draw them.
+schemapi.disable_debug_mode()
 
 HEIGHT = 280
 RATES = [0, 0.001, 0.01, 0.1, 1]
@@ -98,7 +102,7 @@ def _quoted(text: str) -> str:
 
 
 def _specification(chart: alt.LayerChart | alt.FacetChart) -> Chart:
-    found: Chart = chart.properties(width="container", height=HEIGHT).to_dict()
+    found: Chart = chart.properties(width="container", height=HEIGHT).to_dict(validate=False)
     # The page brings its own theme.
     found.pop("config", None)
     return found

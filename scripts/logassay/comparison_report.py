@@ -90,7 +90,7 @@ def _glance(writer: Writer, section: Verdicts) -> None:
             trusted.append(texts.sentence(f"glance.{state}", models=", ".join(named)))
     if best and (metric or len(best) == 1):
         trusted += trust(writer, section, rows[best[0]])
-    elif section["protocol"] == "pseudo":
+    elif section["protocol"] != "labelled":
         trusted.append(texts.sentence("glance.pseudo"))
     ailing = sorted(trained, key=lambda model: model["state"] != "useless")
     writer.bullets([joined(use), joined(trusted), next_steps(writer, ailing)])

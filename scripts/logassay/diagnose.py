@@ -169,7 +169,8 @@ def shifted(frame: pl.DataFrame) -> dict[str, Any]:
         (DeLong). None where it cannot be tested; `reason` then is `mutated` (pseudo-anomalies have their labels from
         their mutation, and no neighbours), `few-neighbours` or `few-anomalies`.
     """
-    if frame["sequence"].is_duplicated().any():
+    mutated = "operator" in frame.columns and frame["operator"].is_not_null().any()
+    if mutated or frame["sequence"].is_duplicated().any():
         return {"reason": "mutated", "forward": None, "back": None}
     rows = frame.sort("sequence")
     sequence, scores, truth = (rows[name].to_numpy() for name in ("sequence", "score", "label"))

@@ -318,7 +318,7 @@ def _recommendation(writer: Writer, section: Verdicts, found: Verdicts, rows: Se
     values |= {"normal": whole(counts["fp"] + counts["tn"]), "anomalous": whole(counts["tp"] + counts["fn"])}
     grounds.append(texts.sentence("conclusion.counts", **values))
     grounds.append(texts.sentence("conclusion.test"))
-    if section["protocol"] == "pseudo":
+    if section["protocol"] != "labelled":
         grounds.append(texts.sentence("glance.pseudo"))
     writer.say("conclusion.grounds")
     writer.bullets(grounds, ordered=True)

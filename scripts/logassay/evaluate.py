@@ -10,9 +10,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from logassay import figures
+from logassay import diagnose, figures, warn
 from logassay.errors import UserError
 from logassay.files import read_json, read_parquet, write_json
 from logassay.metrics import Booleans, Counts, Floats, Sweep, count, curve_points, metrics, roc_points, sweep
@@ -26,7 +27,8 @@ from logassay.statistics import (
 from logassay.threshold import TARGETS, Choice, choose, defined, shortfalls
 
 SCHEMA_VERSION = 2
-PROTOCOLS = ("labelled", "pseudo")
+PROTOCOLS = ("labelled", "pseudo", "prevalence")
+"""What counts as anomalous: labels; the mutation of every judged sequence; or the mutations of a share of them."""
 DECISIONS = ("threshold", "rule")
 PACKAGES = ("torch", "scikit-learn", "polars", "numpy")
 """Packages whose versions an evaluation records, beside Python's."""
@@ -132,6 +134,53 @@ def paired_parts(
     return rows.filter(pl.col("part") == "calibration"), rows.filter(pl.col("part") == "evaluation")
 
 
+def pseudo_parts(
+    scores: pl.DataFrame, mutated: pl.DataFrame, overlap: pl.DataFrame | None, prevalence: float | None, seed: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the calibration and the evaluation rows of the paired or of the prevalence protocol.
+
+    In the prevalence protocol each parent occurs once, intact or mutated.
+
+    Parameters
+    ----------
+    scores, mutated, overlap
+        As for `paired_parts`.
+    prevalence : float or None
+        Share of the parents that are mutated, in (0, 1), the same in both parts; rounded half to even to whole
+        sequences, at least one. Those of a lower prevalence are among those of a higher one. None is the paired
+        protocol.
+    seed : int
+        Seed of the draw, at least 0.
+
+    Returns
+    -------
+    calibration, evaluation : polars.DataFrame
+        As for `labelled_parts`; intact parents count as normal, mutated ones as anomalous.
+
+    Raises
+    ------
+    UserError
+        If the prevalence is out of range or a parent has no intact score.
+    """
+    calibration, evaluation = paired_parts(scores, mutated, overlap)
+    if prevalence is None:
+        return calibration, evaluation
+    if not 0 < prevalence < 1:
+        raise UserError(
+            f"The prevalence (evaluation.pseudo.prevalence) is {prevalence}, but it is the share of sequences that are "
+            "mutated: give a number above 0 and below 1, for example 0.02."
+        )
+    return _drawn(calibration, prevalence, [seed, 0]), _drawn(evaluation, prevalence, [seed, 1])
+
+
+def _drawn(pairs: pl.DataFrame, prevalence: float, seed: list[int]) -> pl.DataFrame:
+    """Keep of each pair the mutated row, where it is drawn, or else the intact one."""
+    parents = pairs.filter("label")["sequence"]
+    order = np.random.default_rng(seed).permutation(parents.len())
+    mutated = parents.gather(order[: max(1, round(prevalence * parents.len()))])
+    return pairs.filter(pl.col("label") == pl.col("sequence").is_in(mutated.implode()))
+
+
 def _with_overlap(frame: pl.DataFrame, overlap: pl.DataFrame | None) -> pl.DataFrame:
     if overlap is None:
         return frame.with_columns(
@@ -167,11 +216,11 @@ def evaluate(
     Parameters
     ----------
     validation, test : polars.DataFrame
-        From `labelled_parts` or `paired_parts`.
+        From `labelled_parts` or `pseudo_parts`.
     protocol : str
-        `labelled` or `pseudo`.
+        One of `PROTOCOLS`.
     run : mapping
-        The `RUN_FACTORS`, and `anomaly_ratio` in the pseudo protocol.
+        The `RUN_FACTORS`, `anomaly_ratio` except in the labelled protocol, and `prevalence` in the one of that name.
     choice : Choice
         How the threshold is chosen.
     decision : str
@@ -225,13 +274,15 @@ def evaluate(
     flagged = test.with_columns(_flagged(test, threshold).alias("flagged"))
     normal, anomalous = test.filter(~pl.col("label")), test.filter(pl.col("label"))
     events, unknown = int(test["length"].sum()), int(test["unknown"].sum())
-    return {
+    result = {
         "schema_version": SCHEMA_VERSION,
         "run": {
             **{name: run.get(name) for name in RUN_FACTORS},
             "protocol": protocol,
             "anomaly_ratio": run.get("anomaly_ratio"),
+            "prevalence": run.get("prevalence"),
         },
+        "supervised": bool(training_facts.get("supervised")),
         **_verdict(test, threshold, test_curve),
         "losses": {
             "training": training_facts["training_loss"],
@@ -240,7 +291,7 @@ def evaluate(
             "normal": normal["loss"].mean(),
             "anomalous": anomalous["loss"].mean(),
         },
-        "training": {name: training_facts.get(name) for name in TRAINING_FACTS},
+        "training": _training(training_facts),
         "threshold": {
             "strategy": chosen,
             "value": threshold,
@@ -291,6 +342,17 @@ def evaluate(
             "scoring_seconds": score_facts["scoring_seconds"],
             "evaluation_seconds": round(time.perf_counter() - started, 4),
         },
+        "checks": diagnose.checks(validation, test, threshold),
+    }
+    return result | {"warnings": warn.of_evaluation(result, truncated=result["truncated"])}
+
+
+def _training(facts: Mapping[str, Any]) -> dict[str, Any]:
+    sequences, normal = facts.get("training_sequences"), facts.get("training_normal")
+    return {
+        "sequences": sequences,
+        "anomalous": None if sequences is None or normal is None else sequences - normal,
+        **{name: facts.get(name) for name in TRAINING_FACTS},
     }
 
 
@@ -397,7 +459,8 @@ def protocol_in_words(run: Mapping[str, Any]) -> str:
         return "labelled test sequences"
     if run["anomaly_ratio"] is None:
         return "pseudo-anomalies"
-    return f"pseudo-anomalies, {100 * run['anomaly_ratio']:g} % of events changed"
+    words = f"pseudo-anomalies, {100 * run['anomaly_ratio']:g} % of events changed"
+    return words if run["prevalence"] is None else f"{words} in {100 * run['prevalence']:g} % of sequences"
 
 
 def write_evaluation(result: Mapping[str, Any], test: pl.DataFrame, directory: Path, schema: Path) -> None:
@@ -452,15 +515,18 @@ def evaluate_files(
     Raises
     ------
     UserError
-        If an input is damaged or does not fit the others, or the protocol lacks its scores of mutated sequences.
+        If an input is damaged or does not fit the others, or the protocol lacks what it needs.
     """
-    seen = read_parquet(overlap)
-    if protocol == "pseudo":
-        if mutated_scores is None:
-            raise UserError("The pseudo protocol needs --mutated-scores, the scores of the mutated sequences.")
-        validation, test = paired_parts(read_scores(scores), read_scores(mutated_scores, mutated=True), seen)
-    else:
+    seen, prevalence = read_parquet(overlap), run.get("prevalence")
+    if (protocol == "prevalence") != (prevalence is not None):
+        raise UserError("Give --run a prevalence if, and only if, --protocol is prevalence.")
+    if protocol == "labelled":
         validation, test = labelled_parts(read_scores(scores), seen)
+    elif mutated_scores is None:
+        raise UserError(f"The {protocol} protocol needs --mutated-scores, the scores of the mutated sequences.")
+    else:
+        changed = read_scores(mutated_scores, mutated=True)
+        validation, test = pseudo_parts(read_scores(scores), changed, seen, prevalence, run["seed"])
     result = evaluate(
         validation,
         test,

@@ -10,11 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from logassay.corpus import ANOMALOUS, FIRST_EVENT, Corpus
+from logassay.corpus import ANOMALOUS, FIRST_EVENT, UNK, Corpus
 from logassay.errors import UserError
 
-OPERATORS = ("replace", "insert", "delete", "swap")
+OPERATORS = ("replace", "insert", "delete", "swap", "replace_unseen", "shuffle", "repeat", "truncate")
 """The mutation operators, in the order in which a substitute is looked for."""
+
+SHORTEST_SHUFFLE = 3
+"""Fewest events of a shuffled span, where the sequence has so many: a span of two would be a swap."""
 
 CALIBRATION_MINIMUM = 20
 """Fewest calibration parents: with less, a threshold with 5 % false positives cannot even be expressed."""
@@ -33,13 +36,14 @@ class Change:
     operator : str
         The operator really applied.
     positions : int64 array
-        Ascending positions in the parent. `replace` and `swap`: where events are overwritten (a swap names both
-        neighbours). `delete`: which events go. `insert`: before which event each new one is put (the parent's length
-        means the end; a position may repeat).
+        Ascending positions in the parent. `replace`, `replace_unseen`, `swap` and `shuffle`: where events are
+        overwritten (a swap names both neighbours, a shuffle its whole span). `delete` and `truncate`: which events go.
+        `insert`: before which event each new one is put (the parent's length means the end; a position may repeat).
+        `repeat`: the burst, a copy of which follows it.
     original : int32 array
         The parent's events at those positions; empty for `insert`.
     replacement : int32 array
-        The new events; empty for `delete`.
+        The new events, for `repeat` the copy; empty for `delete` and `truncate`.
     """
 
     operator: str
@@ -51,7 +55,19 @@ class Change:
 def change_count(rate: float, length: int) -> int:
     """Return how many changes a sequence gets: `rate * length`, rounded half to even, but at least one.
 
-    One change is one event replaced, inserted or deleted, or one pair of neighbours swapped.
+    What that number means depends on the operator:
+
+    ================  ==================================================================
+    `replace`         events overwritten by another event that training has
+    `replace_unseen`  events overwritten by one that training does not have (`UNK`)
+    `insert`          events put in, each at a place of its own
+    `delete`          events taken out, each at a place of its own
+    `swap`            pairs of neighbours that change places
+    `shuffle`         length of the span whose events are put in another order, at least
+                      `SHORTEST_SHUFFLE`
+    `repeat`          length of the burst that happens twice, the second time at once
+    `truncate`        events missing at the end
+    ================  ==================================================================
     """
     return max(1, round(rate * length))
 
@@ -61,8 +77,9 @@ def propose(
 ) -> Change | None:
     """Choose what `operator` does to a sequence.
 
-    Fewer than `changes` changes are made where the sequence has no room for them: `delete` leaves one event, swapped
-    pairs do not overlap, and `replace` skips an event that nothing else known can stand in for.
+    Fewer than `changes` changes are made where the sequence has no room for them: `delete` and `truncate` leave one
+    event, swapped pairs do not overlap, `replace` skips an event that nothing else known can stand in for, and
+    `replace_unseen` one that training does not have already.
 
     Parameters
     ----------
@@ -71,7 +88,7 @@ def propose(
     events : int32 array, shape (length,)
         The parent.
     known : int32 array
-        Distinct event ids that may be put in; not empty.
+        Distinct event ids that `replace` and `insert` may put in; not empty.
     changes : int
         Number of changes wanted, at least 1.
     generator : numpy.random.Generator
@@ -93,6 +110,12 @@ def propose(
         positions = np.sort(generator.choice(replaceable, size=min(changes, len(replaceable)), replace=False))
         new = [generator.choice(known[known != event]) for event in events[positions]]
         return Change(operator, positions, events[positions], np.asarray(new, dtype=np.int32))
+    if operator == "replace_unseen":
+        replaceable = np.flatnonzero(events != UNK)
+        if len(replaceable) == 0:
+            return None
+        positions = np.sort(generator.choice(replaceable, size=min(changes, len(replaceable)), replace=False))
+        return Change(operator, positions, events[positions], np.full(len(positions), UNK, dtype=np.int32))
     if operator == "delete":
         if len(events) < 2:
             return None
@@ -113,21 +136,42 @@ def propose(
         positions = np.repeat(left_positions, 2) + np.tile([0, 1], len(lefts))
         exchanged = np.repeat(left_positions, 2) + np.tile([1, 0], len(lefts))
         return Change(operator, positions, events[positions], events[exchanged])
+    if operator == "shuffle":
+        length = min(max(changes, SHORTEST_SHUFFLE), len(events))
+        # Only a span with two different neighbours somewhere in it has another order.
+        differ = np.concatenate([[0], np.cumsum(events[:-1] != events[1:])])
+        starts = np.flatnonzero(differ[length - 1 :] > differ[: len(events) - length + 1])
+        if len(starts) == 0:
+            return None
+        positions = generator.choice(starts) + np.arange(length)
+        span = events[positions]
+        shuffled = generator.permutation(span)
+        if np.array_equal(shuffled, span):
+            shuffled = np.roll(span, 1)
+        return Change(operator, positions, span, shuffled)
+    if operator == "repeat":
+        length = min(changes, len(events))
+        positions = generator.integers(0, len(events) - length + 1) + np.arange(length)
+        return Change(operator, positions, events[positions], events[positions])
+    if operator == "truncate":
+        if len(events) < 2:
+            return None
+        positions = np.arange(len(events) - min(changes, len(events) - 1), len(events))
+        return Change(operator, positions, events[positions], none)
     raise UserError(f"The mutation operator {operator!r} is not known; use some of {', '.join(OPERATORS)}.")
 
 
 def apply_change(events: Events, gaps: Gaps, change: Change) -> tuple[Events, Gaps]:
     """Return the mutated events with their gaps.
 
-    An inserted event happens together with the one before it (gap 0). The gap of a deleted event is added to the
-    event that follows it. A first event always has gap 0.
+    An inserted event happens together with the one before it (gap 0), and so does each of a repeated burst. The gap of
+    a deleted event is added to the event that follows it. A first event always has gap 0. Events that change places
+    leave the gaps where they are.
     """
-    if change.operator == "insert":
-        return (
-            np.insert(events, change.positions, change.replacement),
-            np.insert(gaps, change.positions, np.float32(0)),
-        )
-    if change.operator == "delete":
+    if change.operator in ("insert", "repeat"):
+        places = change.positions if change.operator == "insert" else _after(change)
+        return np.insert(events, places, change.replacement), np.insert(gaps, places, np.float32(0))
+    if change.operator in ("delete", "truncate"):
         kept = np.setdiff1d(np.arange(len(events)), change.positions)
         merged = np.zeros(len(kept), dtype=np.float32)
         if len(kept) > 1:
@@ -137,6 +181,34 @@ def apply_change(events: Events, gaps: Gaps, change: Change) -> tuple[Events, Ga
     mutated = events.copy()
     mutated[change.positions] = change.replacement
     return mutated, gaps
+
+
+def _after(change: Change) -> Positions:
+    """Return where the copy of a burst is put: all of it behind the burst."""
+    return np.full(len(change.positions), change.positions[-1] + 1)
+
+
+def trace_origins(change: Change, length: int) -> Positions:
+    """Return for each event of the mutated sequence its position in the parent, of so many events; -1 if it is new.
+
+    A repeated burst is no new one: it has the origins of the first.
+    """
+    origins = np.arange(length)
+    if change.operator == "insert":
+        return np.insert(origins, change.positions, -1)
+    if change.operator == "repeat":
+        return np.insert(origins, _after(change), change.positions)
+    if change.operator in ("delete", "truncate"):
+        return np.delete(origins, change.positions)
+    if change.operator == "swap":
+        origins[change.positions] = change.positions.reshape(-1, 2)[:, ::-1].ravel()
+    elif change.operator == "shuffle":
+        # Of equal events the first one stays the first.
+        new, old = (np.argsort(events, kind="stable") for events in (change.replacement, change.original))
+        origins[change.positions[new]] = change.positions[old]
+    else:
+        origins[change.positions] = -1
+    return origins
 
 
 def assign_operators(count: int, operators: Sequence[str], seed: int) -> list[str]:
@@ -173,7 +245,9 @@ def mutate_corpus(
     operators: Sequence[str],
     seed: int,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Mutate every sequence that is not labelled anomalous, once, for the paired protocol.
+    """Mutate every sequence that is not labelled anomalous, once.
+
+    The paired protocol judges all of them, and the prevalence protocol a share of them: see `evaluate`.
 
     The first `sessions` of them, in the order given (the sampling order), are the evaluation parents, all others the
     calibration parents; so the two are disjoint. What happens to a parent depends on its row and number, the seed, the
@@ -187,7 +261,7 @@ def mutate_corpus(
         Columns `sequence` (int) and `id` (str), rows as in `corpus`.
     train : Corpus
         The training sequences. Events of those that are not labelled anomalous are what mutations may put in: an event
-        that only anomalies have would give the label away.
+        that only anomalies have would give the label away. `replace_unseen` alone puts in what is not among them.
     sessions : int
         Number of evaluation parents.
     rate : float
@@ -202,8 +276,8 @@ def mutate_corpus(
     -------
     mutated : polars.DataFrame
         part, sequence (the parent's number), id, label (True), kind and operator (the one applied), events, gaps,
-        equals_normal (whether a training sequence that is not labelled anomalous is the same; such a mutation is no
-        anomaly to anyone who has seen training).
+        origins (position of each event in the parent, -1 for a new one), equals_normal (whether a training sequence
+        that is not labelled anomalous is the same; such a mutation is no anomaly to anyone who has seen training).
     manifest : polars.DataFrame
         part, sequence, id, operator, positions, original, replacement (see `Change`), mutation_rate, seed,
         distinct_from_parent.
@@ -256,12 +330,15 @@ def mutate_corpus(
     parents = pl.DataFrame(
         [pl.Series("part", part), numbers.cast(pl.Int32).alias("sequence"), names["id"].gather(rows).alias("id")]
     )
+    lengths = corpus.lengths[rows].tolist()
+    origins = [trace_origins(change, length) for (_, _, change), length in zip(results, lengths, strict=True)]
     mutated = parents.with_columns(
         pl.lit(True).alias("label"),
         applied.alias("kind"),
         applied,
         _lists("events", [events for events, _, _ in results], pl.Int32),
         _lists("gaps", [gaps for _, gaps, _ in results], pl.Float32),
+        _lists("origins", origins, pl.Int32),
         pl.Series("equals_normal", [events.tobytes() in seen for events, _, _ in results]),
     )
     pairs = [(corpus[row], events) for row, (events, _, _) in zip(rows.tolist(), results, strict=True)]

@@ -68,7 +68,7 @@ CHART_SETTINGS: dict[str, Any] = {
 }
 
 
-def render(document: Document, texts: Texts) -> str:
+def render(document: Document, texts: Texts, library: str | None = None) -> str:
     """Write a report as one HTML page.
 
     Parameters
@@ -77,6 +77,8 @@ def render(document: Document, texts: Texts) -> str:
         The report.
     texts : callable
         The words of the page itself: `texts("page.rows", shown="3", total="7")`.
+    library : str, optional
+        What `bundle` returned, if it is at hand.
 
     Returns
     -------
@@ -100,7 +102,7 @@ def render(document: Document, texts: Texts) -> str:
     headings = [block for block in document.blocks if isinstance(block, Heading)]
     charts = any(isinstance(block, Figure | Explorer) for block in document.blocks)
     style, script = ((FOLDER / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    library = _library() if charts else ""
+    library = (library or bundle()) if charts else ""
     return environment.get_template("page.html.j2").render(
         document=document,
         blocks=blocks,
@@ -165,8 +167,8 @@ def _digest(text: str) -> str:
 
 
 @functools.cache
-def _library() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script, under their licences' notice."""
+def bundle() -> str:
+    """Return Vega, Vega-Lite and Vega-Embed as one script, under their licences' notice; this takes two seconds."""
     notice = (FOLDER / "vega-notice.txt").read_text(encoding="utf-8")
     return f"/*!\n{notice}*/\n{vl_convert.javascript_bundle('window.vegaEmbed = vegaEmbed;', vl_version=VEGA_LITE)}"
 

@@ -287,14 +287,12 @@ class Writer:
 
     def about_data(self, section: Verdicts) -> list[Sentence]:
         """Say what was judged, and how."""
-        data, pseudo = section["data"], section["protocol"] == "pseudo"
+        data, pseudo = section["data"], section["protocol"] != "labelled"
         counts = {name: whole(data[name]) for name in ("normal", "anomalous")}
         ratio = section.get("anomaly_ratio")
         share = "" if ratio is None else f"{100 * ratio:g}%"
         said = [
-            self.texts.sentence(
-                "data.pseudo" if pseudo else "data.labelled", **counts, prevalence=percent(data.get("prevalence"))
-            )
+            self.texts.sentence(f"data.{section['protocol']}", **counts, prevalence=percent(data.get("prevalence")))
         ]
         if pseudo and ratio is not None:
             said.append(self.texts.sentence("data.ratio", ratio=share))
@@ -306,7 +304,7 @@ class Writer:
         """Say how the threshold was chosen."""
         threshold = verdicts["threshold"]
         rate = threshold.get("false_positive_rate")
-        part = self.texts("threshold.calibration" if section["protocol"] == "pseudo" else "threshold.validation")
+        part = self.texts("threshold.validation" if section["protocol"] == "labelled" else "threshold.calibration")
         return self.texts.sentence(
             f"threshold.{threshold['strategy']}", rate="" if rate is None else f"{100 * rate:g}%", part=part
         )
@@ -477,7 +475,8 @@ def sections_of(verdicts: Verdicts, model: str) -> list[tuple[Verdicts, Verdicts
 
 
 def section_title(writer: Writer, section: Verdicts) -> str:
-    protocol = writer.texts(f"protocol.{section['protocol']}")
+    share = "" if section.get("prevalence") is None else f"{100 * section['prevalence']:g}%"
+    protocol = writer.texts(f"protocol.{section['protocol']}", prevalence=share)
     if section.get("anomaly_ratio") is not None:
         protocol = writer.texts("protocol.ratio", protocol=protocol, ratio=f"{100 * section['anomaly_ratio']:g}%")
     factors = [section["dataset"], section.get("grouping"), section.get("split"), protocol]
@@ -518,7 +517,7 @@ def trust(writer: Writer, section: Verdicts, row: Verdicts) -> list[Sentence]:
     codes = dict.fromkeys(warning["code"] for warning in [*row["warnings"], *section["warnings"]])
     if codes:
         said.append(texts.sentence("glance.warnings", codes=", ".join(codes)))
-    if section["protocol"] == "pseudo":
+    if section["protocol"] != "labelled":
         said.append(texts.sentence("glance.pseudo"))
     return said
 

@@ -50,7 +50,13 @@ def _clean(value: Any) -> Any:
 
 
 def write(
-    verdicts: Path, *, languages: Sequence[str], texts_directory: Path, output: Path, images: Sequence[Path]
+    verdicts: Path,
+    *,
+    languages: Sequence[str],
+    texts_directory: Path,
+    output: Path,
+    images: Sequence[Path],
+    library: Path | None = None,
 ) -> list[Path]:
     """Write every report in every language, as Markdown and as a page.
 
@@ -64,6 +70,8 @@ def write(
         Folders of the texts and of the reports.
     images : sequence of Path
         Pictures for the Markdown, recognised by their names; see `reports`.
+    library : Path, optional
+        File with what `page.bundle` returns.
 
     Returns
     -------
@@ -72,6 +80,7 @@ def write(
     """
     found = read_json(verdicts)
     beside = {path.stem: Path(os.path.relpath(path, output)).as_posix() for path in images}
+    script = None if library is None else library.read_text(encoding="utf-8")
     written = []
     for language in languages:
         texts = Texts(language, texts_directory)
@@ -80,7 +89,7 @@ def write(
         except (KeyError, TypeError) as error:
             raise UserError(f"{verdicts} holds no verdicts ({error} is missing or wrong); rebuild it.") from None
         for document in documents:
-            for suffix, text in (("md", markdown.render(document)), ("html", page.render(document, texts))):
+            for suffix, text in (("md", markdown.render(document)), ("html", page.render(document, texts, script))):
                 written.append(output / f"{document.name}.{language}.{suffix}")
                 write_text(written[-1], text)
     return written

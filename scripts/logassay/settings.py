@@ -187,8 +187,11 @@ def _check_sources(config: dict[str, Any]) -> None:
 
 
 def _check_values(config: dict[str, Any]) -> None:
-    """Check that models which read the numbers in messages are given messages."""
+    """Check that models which read numbers in messages, or word vectors, are given them."""
     for model in config["study"]["models"]:
+        vectors = config["models"][model]["hyper"].get("vectors")
+        if isinstance(vectors, str) and vectors and not Path(vectors).is_file():
+            raise UserError(f"models.{model}.hyper.vectors: there is no file '{vectors}'; correct the path.")
         for dataset in config["study"]["datasets"]:
             if config["models"][model]["values"] and "sessions" in config["datasets"][dataset]["source"]:
                 raise UserError(
@@ -206,6 +209,9 @@ def _check_numbers(config: dict[str, Any]) -> None:
     for ratio in config["study"]["anomaly_ratios"]:
         if abs(ratio * 10_000 - round(ratio * 10_000)) > 1e-6:
             raise UserError(f"study.anomaly_ratios has {ratio}; give at most four decimals, such as 0.0205.")
+    prevalence = config["evaluation"]["pseudo"]["prevalence"]
+    if abs(prevalence * 10_000 - round(prevalence * 10_000)) > 1e-6:
+        raise UserError(f"evaluation.pseudo.prevalence is {prevalence}; give at most four decimals, such as 0.0205.")
     for name in config["study"]["splits"]:
         split = config["splits"][name]
         total = split["train"] + split["validation"] + split["test"]

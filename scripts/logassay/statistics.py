@@ -288,15 +288,19 @@ def mcnemar(first_right: Booleans, second_right: Booleans) -> Discordance:
     """Test whether two detectors judge equally many of the same sequences rightly.
 
     Over all sequences it compares accuracies, over the anomalous ones recalls, over the normal ones specificities.
-    Exact below `FEW` discordant sequences, with the continuity correction from there on.
+    Exact below `FEW` discordant sequences, with the continuity correction from there on. Both are statsmodels'
+    `mcnemar`, spelt out for the sake of its import.
     """
-    from statsmodels.stats.contingency_tables import mcnemar as test
-
     first, second = int((first_right & ~second_right).sum()), int((second_right & ~first_right).sum())
-    if not first + second:
+    discordant = first + second
+    if not discordant:
         return Discordance(0, 0, 1.0)
-    result = test([[0, first], [second, 0]], exact=first + second < FEW, correction=True)
-    return Discordance(first, second, min(1.0, float(result.pvalue)))
+    if discordant < FEW:
+        tail = sum(math.comb(discordant, rarer) for rarer in range(min(first, second) + 1)) / 2**discordant
+        return Discordance(first, second, min(1.0, 2 * tail))
+    statistic = (abs(first - second) - 1) ** 2 / discordant
+    # The upper tail of the chi-squared distribution with one degree of freedom.
+    return Discordance(first, second, math.erfc(math.sqrt(statistic / 2)))
 
 
 def paired_difference(

@@ -23,6 +23,7 @@ def evaluation(
     known = {name: float(value) for name, value in rates(**counts.as_dict()).items()}
     factors = {name: run.get(name) for name in RUN_FACTORS}
     factors |= {"protocol": run.get("protocol", "labelled"), "anomaly_ratio": run.get("anomaly_ratio")}
+    factors["prevalence"] = run.get("prevalence")
     nothing = dict.fromkeys(METRICS)
     normal, anomalous = counts.fp + counts.tn, counts.tp + counts.fn
     limits = {name: interval and list(interval) for name, interval in rate_intervals(counts).items()}

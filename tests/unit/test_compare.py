@@ -238,6 +238,28 @@ def test_short_table_shows_the_last_epoch(tmp_path: Path) -> None:
     assert lines[-1] == "All rows, with notes: results/studies/default/comparison.md"
 
 
+def test_protocols_do_not_mix(tmp_path: Path) -> None:
+    rows = [evaluation(protocol="pseudo", anomaly_ratio=0.02)]
+    rows += [
+        evaluation(protocol="prevalence", anomaly_ratio=ratio, prevalence=prevalence)
+        for ratio, prevalence in ((0.02, 0.05), (0.02, 0.01), (0.1, 0.01))
+    ]
+    frame = table(tmp_path, rows)
+    titles = [compare.section_title(part[0]).split(", ", 3)[3] for part in compare.sections(frame)]
+    assert titles == [
+        "pseudo-anomalies (anomaly ratio 0.02, prevalence 0.01)",
+        "pseudo-anomalies (anomaly ratio 0.02, prevalence 0.05)",
+        "pseudo-anomalies (anomaly ratio 0.1, prevalence 0.01)",
+        "pseudo-anomalies (anomaly ratio 0.02)",
+    ]
+    sections = compare.markdown(frame, "s", "train", {}).split("## ")[1:]
+    assert "that is the prevalence, 0.05. Every evaluated sequence counts once: 5 % of them mutated" in sections[1]
+    assert ["one-to-one mix" in section for section in sections] == [False, False, False, True]
+    assert all("calibration sequences" in section for section in sections)
+    shown = compare.short_table(frame, "c.md").splitlines()
+    assert shown[2].split()[:4] == ["Anomaly", "ratio", "Prevalence", "Protocol"]
+
+
 def test_short_table_tells_data_sets_apart(tmp_path: Path) -> None:
     shown = compare.short_table(table(tmp_path, [evaluation(), evaluation(dataset="bgl")]), "c.md").splitlines()
     assert shown[2].split()[0] == "Dataset"

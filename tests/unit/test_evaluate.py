@@ -8,6 +8,8 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from logassay import evaluate
 from logassay.errors import UserError
@@ -284,6 +286,93 @@ def test_pseudo_does_not_depend_on_the_order_of_the_scores() -> None:
     assert first == second
 
 
+def many() -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the scores of 300 parents, and of their mutations, 100 higher: the first 200 are to be evaluated."""
+    intact = scores("validation", [float(row) for row in range(300)], [False] * 300)
+    operators = [("swap", "shuffle", "repeat", "truncate")[row % 4] for row in range(300)]
+    mutated = scores("", [100.0 + row for row in range(300)], [True] * 300, operator=operators, kind=operators)
+    parts = pl.Series("part", ["evaluation"] * 200 + ["calibration"] * 100)
+    return intact, mutated.with_columns(parts, pl.Series("equals_normal", [False] * 300))
+
+
+def drawn(prevalence: float, seed: int = 1) -> tuple[pl.DataFrame, pl.DataFrame]:
+    return evaluate.pseudo_parts(*many(), None, prevalence, seed)
+
+
+@pytest.mark.parametrize(
+    ("prevalence", "calibration", "evaluated"), [(0.02, 2, 4), (0.5, 50, 100), (0.0171, 2, 3), (0.001, 1, 1)]
+)
+def test_a_share_of_the_sequences_is_mutated_and_each_occurs_once(
+    prevalence: float, calibration: int, evaluated: int
+) -> None:
+    parts = drawn(prevalence)
+    assert [part["label"].sum() for part in parts] == [calibration, evaluated]
+    assert sorted(parts[0]["sequence"]) == list(range(200, 300))
+    assert sorted(parts[1]["sequence"]) == list(range(200))
+    for part in parts:
+        # A mutated row has the score of the mutation and its operator, an intact one those of the parent.
+        expected = pl.col("sequence") + pl.when("label").then(100).otherwise(0)
+        assert part.select((pl.col("score") == expected).all()).item()
+        assert part.select((pl.col("operator").is_not_null() == pl.col("label")).all()).item()
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.floats(0.001, 0.999), st.floats(0.001, 0.999), st.integers(0, 2**32))
+def test_a_higher_prevalence_contains_a_lower_one(one: float, two: float, seed: int) -> None:
+    for low, high in zip(drawn(min(one, two), seed), drawn(max(one, two), seed), strict=True):
+        assert set(low.filter("label")["sequence"]) <= set(high.filter("label")["sequence"])
+
+
+def test_the_draw_follows_the_seed() -> None:
+    first, again, other = (drawn(0.1, seed) for seed in (1, 1, 2))
+    for one, same, differs in zip(first, again, other, strict=True):
+        assert one.equals(same)
+        assert not one.equals(differs)
+    # Not the same places in both parts.
+    places = [part.filter("label")["sequence"] - part["sequence"].min() for part in drawn(0.2)]
+    assert set(places[0]) != set(places[1].filter(places[1] < 100))
+
+
+def test_no_prevalence_is_the_paired_protocol() -> None:
+    expected = evaluate.paired_parts(*many(), None)
+    found = evaluate.pseudo_parts(*many(), None, None, 1)
+    assert all(one.equals(two) for one, two in zip(found, expected, strict=True))
+
+
+def test_prevalence_by_hand() -> None:
+    calibration, evaluation = drawn(0.5)
+    result = evaluate.evaluate(
+        calibration,
+        evaluation,
+        protocol="prevalence",
+        run=RUN | {"anomaly_ratio": 0.02, "prevalence": 0.5},
+        choice=Choice("paper"),
+        decision="threshold",
+        training_facts=TRAINING,
+        score_facts=SCORING,
+        checkpoint="c",
+    )
+    # The paper's rule flags above 5: every mutation, and all intact sequences but the first six.
+    low = evaluation.filter((pl.col("sequence") < 6) & ~pl.col("label")).height
+    assert result["counts"] == {"tp": 100, "fp": 100 - low, "tn": low, "fn": 0}
+    strata = [row for row in result["strata"] if row["by"] == "operator"]
+    assert [row["name"] for row in strata] == ["repeat", "shuffle", "swap", "truncate"]
+    assert sum(row["sequences"] for row in strata) == 100
+    for row in strata:
+        # Wilson's lower limit for n of n is n / (n + z²).
+        assert (row["recall"], row["high"]) == (1, pytest.approx(1))
+        assert row["low"] == pytest.approx(row["sequences"] / (row["sequences"] + 1.959964**2), abs=1e-6)
+    assert (result["unseen"], result["ceiling"]) == (None, None)
+    assert evaluate.protocol_in_words(result["run"]) == "pseudo-anomalies, 2 % of events changed in 50 % of sequences"
+    evaluate.validate(result, SCHEMA)
+
+
+@pytest.mark.parametrize("prevalence", [0.0, 1.0, -0.1, float("nan")])
+def test_a_prevalence_out_of_range_is_refused(prevalence: float) -> None:
+    with pytest.raises(UserError, match=r"evaluation\.pseudo\.prevalence.* above 0 and below 1"):
+        drawn(prevalence)
+
+
 def test_pseudo_without_a_parent_is_refused() -> None:
     intact, mutated = paired()
     with pytest.raises(UserError, match="2 of 5 mutated sequences have no intact parent"):
@@ -329,26 +418,37 @@ def test_script_writes_three_files_that_fit_the_schema(tmp_path: Path) -> None:
     written = json.loads((tmp_path / "out" / "evaluation_results_epoch_3.json").read_text(encoding="utf-8"))
     evaluate.validate(written, SCHEMA)
     assert sum(written["counts"].values()) == written["data"]["evaluated"] == 6
-    assert written["run"] == RUN | {"protocol": "labelled", "anomaly_ratio": None}
+    assert written["run"] == RUN | {"protocol": "labelled", "anomaly_ratio": None, "prevalence": None}
     failed = subprocess.run([*command, json.dumps(RUN | {"seed": "one"})], cwd=tmp_path, capture_output=True, text=True)
     assert failed.returncode == 2
     assert "run.seed" in failed.stderr
     assert "Traceback" not in failed.stderr
 
 
-def test_pseudo_protocol_needs_mutated_scores(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("protocol", "run", "message"),
+    [
+        ("pseudo", {}, "pseudo protocol needs --mutated-scores"),
+        ("prevalence", {"prevalence": 0.02}, "prevalence protocol needs --mutated-scores"),
+        ("prevalence", {}, "a prevalence if, and only if"),
+        ("pseudo", {"prevalence": 0.02}, "a prevalence if, and only if"),
+    ],
+)
+def test_a_protocol_without_what_it_needs_is_refused(
+    tmp_path: Path, protocol: str, run: dict[str, float], message: str
+) -> None:
     frame = labelled()
     write_parquet(overlap_of(frame, DISTINCT, SEEN), tmp_path / "overlap.parquet")
     nowhere = tmp_path / "nothing"
-    with pytest.raises(UserError, match="--mutated-scores"):
+    with pytest.raises(UserError, match=message):
         evaluate.evaluate_files(
-            protocol="pseudo",
+            protocol=protocol,
             scores=nowhere,
             mutated_scores=None,
             score_facts=nowhere,
             training_facts=nowhere,
             overlap=tmp_path / "overlap.parquet",
-            run=RUN,
+            run=RUN | run,
             choice=Choice("quantile"),
             decision="threshold",
             checkpoint="c",

@@ -9,9 +9,12 @@ import yaml
 
 from logassay import evaluate, judge
 from logassay.errors import UserError
-from logassay.files import write_json
+from logassay.files import write_json, write_parquet
+from logassay.metrics import count
+from logassay.threshold import Choice
 from tests.unit.evaluations import document_1, document_2
 from tests.unit.test_compare import evaluation as full
+from tests.unit.test_evaluate import RUN, SCORING, TRAINING, many
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = {"accuracy": 0.7, "f1": 0.55, "recall": 0.5, "specificity": 0.7}
@@ -126,6 +129,43 @@ def test_different_sequences_are_no_pairs() -> None:
 
     with pytest.raises(UserError, match="judged different sequences"):
         judge.judge([on_scores("good"), on_scores("bad")], settings(), other)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "prevalence", "place"),
+    [("pseudo", None, "pseudo/ratio=00200"), ("prevalence", 0.25, "prevalence/ratio=00200/share=02500")],
+)
+def test_the_judged_rows_are_found_again(tmp_path: Path, protocol: str, prevalence: float | None, place: str) -> None:
+    intact, mutated = many()
+    write_parquet(intact, tmp_path / "scores/epoch_3.parquet")
+    write_parquet(mutated, tmp_path / "pseudo/ratio=00200/scores/epoch_3.parquet")
+    calibration, evaluated = evaluate.pseudo_parts(intact, mutated, None, prevalence, 1)
+    one = evaluate.evaluate(
+        calibration,
+        evaluated,
+        protocol=protocol,
+        run=RUN | {"anomaly_ratio": 0.02, "prevalence": prevalence},
+        choice=Choice("quantile", 0.05),
+        decision="threshold",
+        training_facts=TRAINING,
+        score_facts=SCORING,
+        checkpoint=str(tmp_path / "checkpoints/epoch_3.npz"),
+    )
+    frame = judge.scores_beside(one)
+    assert frame is not None
+    test = frame.filter(pl.col("part") == "test")
+    found = count((test["score"] > one["threshold"]["value"]).to_numpy(), test["label"].to_numpy())
+    assert found.as_dict() == one["counts"]
+    assert frame.filter(pl.col("part") == "validation")["label"].sum() == one["data"]["validation_anomalous"]
+    assert judge.files(one)["results"] == str(tmp_path / f"evaluation={place}/epoch_3/evaluation_results_epoch_3.json")
+    command = judge.reproduction(one)
+    assert "--max-samples 200 --generate-fake-anomaly --anomaly-ratio 0.02" in command
+    assert ("--protocol prevalence --prevalence 0.25" in command) == (protocol == "prevalence")
+    # Both protocols in one study stay apart.
+    other = one | {"run": one["run"] | {"prevalence": 0.125, "protocol": "prevalence"}}
+    sections = judge.judge([one, other], settings(), lambda one: None)["sections"]
+    assert len(sections) == 2
+    assert {section["prevalence"] for section in sections} == {prevalence, 0.125}
 
 
 def test_seeds_and_several_data_sets(tmp_path: Path) -> None:

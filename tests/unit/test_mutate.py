@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logassay.corpus import ANOMALOUS, Corpus, from_lists, read_corpus
+from logassay.corpus import ANOMALOUS, UNK, Corpus, from_lists, read_corpus
 from logassay.errors import UserError
 from logassay.files import write_parquet
 from logassay.mutate import (
     CALIBRATION_MINIMUM,
     OPERATORS,
+    SHORTEST_SHUFFLE,
     Change,
     apply_change,
     assign_operators,
@@ -56,7 +57,10 @@ def replay(parent: list[int], row: dict) -> list[int]:
     if row["operator"] == "insert":
         for position, event in reversed(list(zip(row["positions"], row["replacement"], strict=True))):
             result.insert(position, event)
-    elif row["operator"] == "delete":
+    elif row["operator"] == "repeat":
+        end = row["positions"][-1] + 1
+        result[end:end] = row["replacement"]
+    elif row["operator"] in ("delete", "truncate"):
         for position in reversed(row["positions"]):
             del result[position]
     else:
@@ -69,7 +73,7 @@ def replay(parent: list[int], row: dict) -> list[int]:
 @given(
     st.lists(sequences, min_size=5, max_size=12),
     st.floats(0.001, 1),
-    st.lists(st.sampled_from(OPERATORS), min_size=1, max_size=4, unique=True),
+    st.lists(st.sampled_from(OPERATORS), min_size=1, unique=True),
     st.integers(0, 2**32),
 )
 def test_always_differs_and_manifest_reproduces(
@@ -90,7 +94,18 @@ def test_always_differs_and_manifest_reproduces(
         if row["operator"] != "insert":
             assert row["original"] == [parent[position] for position in row["positions"]]
         changes = len(row["positions"]) // (2 if row["operator"] == "swap" else 1)
-        assert 1 <= changes <= change_count(rate, len(parent))
+        most = max(change_count(rate, len(parent)), SHORTEST_SHUFFLE if row["operator"] == "shuffle" else 1)
+        assert 1 <= changes <= most
+        new = set(result["events"]) - set(parent)
+        if row["operator"] == "replace_unseen":
+            assert new <= {UNK}
+            assert result["events"].count(UNK) == parent.count(UNK) + changes
+        elif row["operator"] in ("replace", "insert"):
+            assert new <= {2, 3, 4}
+        else:
+            assert not new
+        if row["operator"] in ("swap", "shuffle"):
+            assert sorted(result["events"]) == sorted(parent)
 
 
 @settings(deadline=None, max_examples=15)
@@ -103,6 +118,14 @@ def test_parents_are_disjoint_and_normal(sessions: int, seed: int) -> None:
     assert parents["evaluation"] == usable[:sessions]
     assert parents["calibration"] == usable[sessions:]
     assert manifest.select("part", "sequence", "operator").equals(mutated.select("part", "sequence", "operator"))
+
+
+def test_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        for table, frame in zip(("mutated", "manifest"), mutate([[2, 3, 4, 2, 3]] * 40, rate=0.5), strict=True):
+            write_parquet(frame, tmp_path / name / table)
+    for table in ("mutated", "manifest"):
+        assert (tmp_path / "one" / table).read_bytes() == (tmp_path / "two" / table).read_bytes()
 
 
 def test_deterministic_and_independent_of_the_number_of_sessions() -> None:
@@ -139,7 +162,7 @@ def test_mutations_that_equal_a_normal_training_sequence_are_marked() -> None:
 
 def test_operators_are_assigned_evenly() -> None:
     assigned = assign_operators(1000, OPERATORS, seed=7)
-    assert [assigned.count(operator) for operator in OPERATORS] == [250] * 4
+    assert [assigned.count(operator) for operator in OPERATORS] == [125] * 8
     assert assign_operators(10, OPERATORS, seed=7) == assigned[:10]
 
 
@@ -152,6 +175,11 @@ def test_operator_that_cannot_change_is_replaced_and_recorded() -> None:
     # One known event that fills the sequence: nothing can replace it, so one is inserted.
     _, lonely = mutate([[2]] * 40, operators=["replace"], train=from_lists([[2]]))
     assert set(lonely["operator"]) == {"insert"}
+    # One event has no other order and no end to lose; the unknown event is not replaced by itself.
+    _, short = mutate([[1]] * 40, operators=["shuffle", "truncate", "replace_unseen"])
+    assert set(short["operator"]) == {"replace"}
+    _, constant = mutate([[2, 2, 2, 2]] * 40, operators=["shuffle"])
+    assert set(constant["operator"]) == {"replace"}
 
 
 @pytest.mark.parametrize(
@@ -173,6 +201,20 @@ def test_full_rate_changes_every_event_but_deletes_one_fewer() -> None:
     assert len(places("delete")) == 3
     assert places("swap") in ([0, 1, 2, 3], [1, 2])
     assert len(places("insert")) == 4
+    assert places("replace_unseen") == places("shuffle") == places("repeat") == [0, 1, 2, 3]
+    assert places("truncate") == [1, 2, 3]
+
+
+def test_a_shuffled_span_is_where_events_differ_and_at_least_three_long() -> None:
+    events, known = np.array([2, 2, 2, 2, 2, 3], dtype=np.int32), np.array([2, 3], dtype=np.int32)
+    orders = set()
+    for seed in range(20):
+        change = propose("shuffle", events, known, 1, np.random.default_rng(seed))
+        assert change is not None
+        assert change.positions.tolist() == [3, 4, 5]
+        assert change.original.tolist() == [2, 2, 3]
+        orders.add(tuple(change.replacement.tolist()))
+    assert orders == {(2, 3, 2), (3, 2, 2)}
 
 
 def changed(operator: str, positions: list[int], original: list[int], replacement: list[int]) -> tuple[list, list]:
@@ -191,6 +233,11 @@ def test_gaps_stay_aligned() -> None:
     assert changed("delete", [3], [8], []) == ([5, 6, 7], [0, 1, 2])
     assert changed("replace", [2], [7], [9]) == ([5, 6, 9, 8], [0, 1, 2, 4])
     assert changed("swap", [0, 1], [5, 6], [6, 5]) == ([6, 5, 7, 8], [0, 1, 2, 4])
+    assert changed("replace_unseen", [2], [7], [UNK]) == ([5, 6, UNK, 8], [0, 1, 2, 4])
+    assert changed("shuffle", [1, 2, 3], [6, 7, 8], [8, 6, 7]) == ([5, 8, 6, 7], [0, 1, 2, 4])
+    assert changed("repeat", [1, 2], [6, 7], [6, 7]) == ([5, 6, 7, 6, 7, 8], [0, 1, 2, 0, 0, 4])
+    assert changed("repeat", [3], [8], [8]) == ([5, 6, 7, 8, 8], [0, 1, 2, 4, 0])
+    assert changed("truncate", [2, 3], [7, 8], []) == ([5, 6], [0, 1])
 
 
 def test_too_few_sequences_names_both_numbers() -> None:
@@ -207,7 +254,7 @@ def test_too_few_sequences_names_both_numbers() -> None:
         ({"rate": 0.0}, r"anomaly ratio .* is 0\.0,"),
         ({"rate": 1.5}, r"anomaly ratio .* is 1\.5,"),
         ({"rate": float("nan")}, r"anomaly ratio .* is nan,"),
-        ({"operators": ["shuffle"]}, "'shuffle' is not known"),
+        ({"operators": ["scramble"]}, "'scramble' is not known"),
         ({"operators": []}, "No mutation operator"),
         ({"train": from_lists([[2]], [1])}, "No normal training sequence"),
         ({"sessions": 0}, "at least 1 session"),

@@ -152,7 +152,7 @@ def test_without_scripts_there_are_pictures_whose_inner_names_do_not_meet() -> N
 
 
 def test_same_document_same_bytes(html: str) -> None:
-    page._library.cache_clear()
+    page.bundle.cache_clear()
     assert page.render(report(), ENGLISH) == html
     assert len(html.encode()) < 3_000_000
 

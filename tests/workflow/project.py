@@ -17,7 +17,7 @@ STUDY: dict[str, Any] = {
         "datasets": ["simulated"],
         "sample_sizes": [200],
         "models": ["deeplog", "logbert-small", "flag-all", "new-event", "isolation-forest"],
-        "epochs": 3,
+        "epochs": 2,
         "anomaly_ratios": [0.02],
     },
     "evaluation": {"pseudo": {"sessions": 50}},

@@ -9,14 +9,23 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.workflow.project import STUDY, Project, merged
+from tests.workflow.project import ROOT, STUDY, Project, merged
 
 pytestmark = pytest.mark.xdist_group("built once")
 
-DEEP = ("deeplog", "logbert-small")
-BASELINES = ("flag-all", "new-event", "isolation-forest")
-MODELS = DEEP + BASELINES
-COMPARE = {"studies/tiny/compare"}
+VARIANTS = yaml.safe_load((ROOT / "config/models.yaml").read_text())["models"]
+SMALL = {"logbert": "logbert-small"}
+"""The variant that stands for a module, where the first one is slow."""
+FIRST = {each["module"]: name for name, each in reversed(VARIANTS.items())}
+MODELS = [SMALL.get(name, name) for name in FIRST.values()]
+"""One variant of every model there is."""
+DEEP = [name for name in MODELS if VARIANTS[name]["framework"] == "torch"]
+EVERY = {"study": {"models": MODELS}}
+REPORTS = {"studies/tiny/report_en", "studies/tiny/report_ko"}
+JUDGE = {"studies/tiny/judge"} | REPORTS
+COMPARE = {"studies/tiny/compare"} | JUDGE
+IMPORTED_BY = {"deeplog": ["deeplog-combined"], "deeplog-values": ["deeplog-combined"]}
+"""Models that are made of others."""
 
 
 def of_run(model: str, *jobs: str, size: int = 200) -> set[str]:
@@ -31,7 +40,7 @@ def epoch_jobs(model: str, epochs: Iterable[int], size: int = 200) -> set[str]:
 
 
 def epochs_of(model: str) -> list[int]:
-    return [1, 2, 3] if model in DEEP else [1]
+    return [1, 2] if model in DEEP else [1]
 
 
 def summaries(models: Iterable[str] = MODELS, size: int = 200) -> set[str]:
@@ -54,17 +63,30 @@ def edited(path: Path, old: str, new: str) -> Iterator[None]:
         path.write_text(before)
 
 
+@pytest.fixture(scope="module")
+def built_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The tiny study with every model, run to its end; not to be changed."""
+    project = Project(tmp_path_factory.mktemp("built") / "project")
+    project.build(merged(STUDY, EVERY))
+    return project
+
+
+def stale(project: Project, changes: dict[str, Any] | None = None) -> set[str]:
+    """Name the jobs that a change of that study would run."""
+    return project.stale(merged(EVERY, changes or {}))
+
+
 def test_nothing_is_stale_after_a_run(built_once: Project) -> None:
-    assert built_once.stale() == set()
+    assert stale(built_once) == set()
 
 
 def test_more_epochs_train_the_new_ones_only(built_once: Project) -> None:
-    expected = set().union(*(epoch_jobs(model, [4, 5]) for model in DEEP)) | summaries(DEEP) | COMPARE
-    assert built_once.stale({"study": {"epochs": 5}}) == expected
+    expected = set().union(*(epoch_jobs(model, [3, 4]) for model in DEEP)) | summaries(DEEP) | COMPARE
+    assert stale(built_once, {"study": {"epochs": 4}}) == expected
 
 
 def test_fewer_epochs_rebuild_the_tables_only(built_once: Project) -> None:
-    assert built_once.stale({"study": {"epochs": 2}}) == summaries(DEEP) | COMPARE
+    assert stale(built_once, {"study": {"epochs": 1}}) == summaries(DEEP) | COMPARE
 
 
 def test_another_anomaly_ratio_trains_nothing_and_scores_only_what_was_mutated(built_once: Project) -> None:
@@ -74,52 +96,76 @@ def test_another_anomaly_ratio_trains_nothing_and_scores_only_what_was_mutated(b
         for epoch in epochs_of(model)
     ]
     expected = set().union(*jobs) | {"mutate_00500"} | summaries() | COMPARE
-    assert built_once.stale({"study": {"anomaly_ratios": [0.05]}}) == expected
+    assert stale(built_once, {"study": {"anomaly_ratios": [0.05]}}) == expected
 
 
 def test_another_sample_size_parses_splits_and_mutates_nothing(built_once: Project) -> None:
     expected = set().union(*(whole_run(model, 100) for model in MODELS)) | {"size=100/overlap"} | COMPARE
-    assert built_once.stale({"study": {"sample_sizes": [200, 100]}}) == expected
+    assert stale(built_once, {"study": {"sample_sizes": [200, 100]}}) == expected
 
 
 def test_another_seed_runs_itself_only(built_once: Project) -> None:
     expected = set().union(*(whole_run(model) for model in MODELS)) | COMPARE
-    expected |= {"split", "template", "encode", "mutate_00200", "size=200/overlap"}
-    assert built_once.stale({"study": {"seeds": [1, 2]}}) == expected
+    expected |= {"split", "template", "encode", "align_values", "mutate_00200", "size=200/overlap"}
+    assert stale(built_once, {"study": {"seeds": [1, 2]}}) == expected
 
 
-def test_a_learning_rate_concerns_its_own_model(built_once: Project) -> None:
-    changes = {"models": {"deeplog": {"hyper": {"learning_rate": 0.0005}}}}
-    assert built_once.stale(changes) == whole_run("deeplog") | COMPARE
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"evaluation": {"threshold": {"targets": {"f1": 0.55}}}},
+        {"report": {"prevalences": [0.01]}},
+    ],
+)
+def test_targets_and_prevalences_concern_the_verdicts_only(built_once: Project, changes: dict[str, Any]) -> None:
+    assert stale(built_once, changes) == JUDGE
 
 
-def test_another_threshold_target_judges_again_from_saved_scores(built_once: Project) -> None:
+def test_a_language_less_concerns_nothing(built_once: Project) -> None:
+    assert stale(built_once, {"report": {"languages": ["ko"]}}) == set()
+
+
+def test_the_words_of_a_language_concern_its_reports_only(built_once: Project) -> None:
+    path = built_once.root / "workflow/report/texts/ko.yaml"
+    first = path.read_text().splitlines()[-1]
+    with edited(path, first, f"{first}\n# A thought."):
+        assert stale(built_once) == {"studies/tiny/report_ko"}
+
+
+def test_another_threshold_strategy_judges_again_from_saved_scores(built_once: Project) -> None:
     jobs = [
         of_run(model, f"evaluate_labelled_epoch_{epoch}", f"evaluate_pseudo_00200_epoch_{epoch}")
         for model in MODELS
         for epoch in epochs_of(model)
     ]
     expected = set().union(*jobs) | summaries() | COMPARE
-    assert built_once.stale({"evaluation": {"threshold": {"targets": {"f1": 0.55}}}}) == expected
+    assert stale(built_once, {"evaluation": {"threshold": {"strategy": "paper"}}}) == expected
 
 
 def test_one_model_fewer_rebuilds_the_comparison_only(built_once: Project) -> None:
-    assert built_once.stale({"study": {"models": list(MODELS[1:])}}) == COMPARE
+    assert stale(built_once, {"study": {"models": MODELS[1:]}}) == COMPARE
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_code_of_a_model_concerns_that_model_only(built_once: Project, model: str) -> None:
-    variants = yaml.safe_load((built_once.root / "config/models.yaml").read_text())["models"]
-    path = built_once.root / f"scripts/logassay/models/{variants[model]['module'].replace('-', '_')}.py"
+    path = built_once.root / f"scripts/logassay/models/{VARIANTS[model]['module'].replace('-', '_')}.py"
     with edited(path, "\nDETECTOR = ", "\nMORE = 1\nDETECTOR = "):
-        assert built_once.stale() == whole_run(model) | COMPARE
+        runs = [whole_run(each) for each in (model, *IMPORTED_BY.get(model, []))]
+        assert stale(built_once) == set().union(*runs) | COMPARE
+
+
+@pytest.mark.parametrize("model", [name for name in MODELS if VARIANTS[name]["hyper"]])
+def test_a_hyperparameter_concerns_its_own_model(built_once: Project, model: str) -> None:
+    name, value = next((name, value) for name, value in VARIANTS[model]["hyper"].items() if type(value) in (int, float))
+    changes = {"models": {model: {"hyper": {name: value + 1}}}}
+    assert stale(built_once, changes) == whole_run(model) | COMPARE
 
 
 def test_a_comment_in_the_code_concerns_nothing(built_once: Project) -> None:
     for name in ("deeplog", "logbert"):
         path = built_once.root / f"scripts/logassay/models/{name}.py"
         with edited(path, "\nDETECTOR = ", "\n# A thought.\nDETECTOR = "):
-            assert built_once.stale() == set()
+            assert stale(built_once) == set()
 
 
 def test_the_code_of_the_evaluation_trains_and_scores_nothing(built_once: Project) -> None:
@@ -130,7 +176,7 @@ def test_the_code_of_the_evaluation_trains_and_scores_nothing(built_once: Projec
     ]
     path = built_once.root / "scripts/logassay/threshold.py"
     with edited(path, path.read_text(), f"{path.read_text()}\nMORE = 1\n"):
-        assert built_once.stale() == set().union(*jobs) | summaries() | COMPARE
+        assert stale(built_once) == set().union(*jobs) | summaries() | COMPARE
 
 
 def test_a_log_that_is_touched_but_unchanged_concerns_nothing(project: Project) -> None:

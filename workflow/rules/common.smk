@@ -57,6 +57,8 @@ wildcard_constraints:
     size=r"\d+",
     epoch=r"[1-9]\d*",
     ratio=r"\d{5}",
+    language=one_of(config["report"]["languages"]),
+    share=r"\d{5}",
 
 
 def under(level, name):
@@ -265,12 +267,41 @@ def miner_of(wildcards):
     return "none" if "sessions" in config["datasets"][wildcards.dataset]["source"] else "drain"
 
 
+# values
+
+
+def values_of(*parts):
+    """Function that gives the values of parts of a split, if the wildcard's model reads them."""
+
+    def paths(wildcards):
+        read = parts if config["models"][wildcards.model]["values"] else []
+        return [under("seed", f"{part}_values.parquet").format(**wildcards) for part in read]
+
+    return paths
+
+
+def values_option(wildcards, input):
+    """Command-line option of training for these values."""
+    return f"--values {input.values[0]}" if input.values else ""
+
+
+def named_values_options(wildcards, input):
+    """Command-line options of scoring for these values, each with the name of its part."""
+    return " ".join(f"--values {Path(path).stem.removesuffix('_values')}={path}" for path in input.values)
+
+
 # mutate
 
 
 def ratio_share(wildcards):
     """The anomaly ratio that a path stands for."""
     return int(wildcards.ratio) / 10_000
+
+
+def ratios_used():
+    """The anomaly ratios of the study, as they stand in paths; none where it judges no mutated sequences."""
+    mutates = {"pseudo", "prevalence"} & set(STUDY["protocols"])
+    return [as_ratio(ratio) for ratio in STUDY["anomaly_ratios"]] if mutates else []
 
 
 # train
@@ -290,9 +321,44 @@ def hyper_json(wildcards):
     return json.dumps(hyper, sort_keys=True)
 
 
+def vectors_digest(wildcards):
+    """Digest of the file of word vectors that a variant names, if it does."""
+    vectors = config["models"][wildcards.model]["hyper"].get("vectors")
+    return file_digest(Path(vectors), DIGESTS) if vectors and isinstance(vectors, str) else None
+
+
 def previous_option(wildcards, input):
     """Command-line option for the checkpoint to go on from."""
     return f"--previous {input.previous}" if input.previous else ""
+
+
+# tune
+
+
+def definition_json(wildcards):
+    """The entry of a variant as JSON, with hyperparameters as training gets them."""
+    entry = config["models"][wildcards.model]
+    return json.dumps(entry | {"hyper": json.loads(hyper_json(wildcards))}, sort_keys=True)
+
+
+def tuning_values_options(wildcards, input):
+    """Command-line options of tuning for the numbers in messages, if the model reads them."""
+    return "--train-values {} --validation-values {}".format(*input.values) if input.values else ""
+
+
+def tuning_epochs(wildcards):
+    """Epochs of each trial: the model's fixed number, or tuning's own, or the study's."""
+    return config["models"][wildcards.model]["epochs"] or config["tune"]["epochs"] or STUDY["epochs"]
+
+
+def tuned_variants(wildcards):
+    """Variant files of every tuned model, dataset, grouping, split and size; with the first seed of the study."""
+    chosen = config["tune"]["models"]
+    if not chosen:
+        raise WorkflowError("tune.models is empty; name the variants to tune.")
+    factors = {"dataset": "datasets", "grouping": "groupings", "split": "splits", "size": "sample_sizes"}
+    values = {factor: STUDY[name] for factor, name in factors.items()}
+    return expand(under("size", "tune={model}/variant.yaml"), model=chosen, seed=STUDY["seeds"][:1], **values)
 
 
 # score
@@ -314,9 +380,17 @@ def run_factors(protocol):
         factors = {name: wildcards[name] for name in ("dataset", "grouping", "split")}
         factors |= {"seed": int(wildcards.seed), "sample_size": int(wildcards.size)}
         factors |= {"model": wildcards.model, "epoch": int(wildcards.epoch), "protocol": protocol}
-        return json.dumps(factors | {"anomaly_ratio": ratio_share(wildcards) if protocol == "pseudo" else None})
+        factors["anomaly_ratio"] = None if protocol == "labelled" else ratio_share(wildcards)
+        factors["prevalence"] = int(wildcards.share) / 10_000 if protocol == "prevalence" else None
+        return json.dumps(factors)
 
     return text
+
+
+def deciding_targets():
+    """The targets as JSON where the threshold is chosen by them; elsewhere only the verdicts depend on them."""
+    threshold = config["evaluation"]["threshold"]
+    return json.dumps(threshold["targets"] if threshold["strategy"] == "targets" else {}, sort_keys=True)
 
 
 def evaluation_files(folder):
@@ -328,14 +402,19 @@ def evaluation_files(folder):
     }
 
 
-def mutated_option(wildcards, input):
-    """Command-line options of the pseudo protocol."""
-    return f"--protocol pseudo --mutated-scores {input.mutated}"
+def mutated_option(protocol):
+    """Function that gives the command-line options of a protocol that judges mutated sequences."""
+
+    def text(wildcards, input):
+        return f"--protocol {protocol} --mutated-scores {input.mutated}"
+
+    return text
 
 
 SCHEMA = beside_snakefile("workflow/schemas/evaluation.schema.json")
 LABELLED = evaluation_files("evaluation=labelled/epoch_{epoch}")
 PSEUDO = evaluation_files("evaluation=pseudo/ratio={ratio}/epoch_{epoch}")
+PREVALENCE = evaluation_files("evaluation=prevalence/ratio={ratio}/share={share}/epoch_{epoch}")
 
 
 # compare
@@ -346,13 +425,15 @@ def run_evaluations(*kinds):
 
     def paths(wildcards):
         epochs = range(1, epochs_of(wildcards.model) + 1)
-        ratios = [as_ratio(ratio) for ratio in STUDY["anomaly_ratios"]]
+        ratios, share = ratios_used(), as_ratio(config["evaluation"]["pseudo"]["prevalence"])
         found = []
         for kind in kinds:
             if "labelled" in STUDY["protocols"]:
                 found += expand(LABELLED[kind], epoch=epochs, **wildcards)
             if "pseudo" in STUDY["protocols"]:
                 found += expand(PSEUDO[kind], epoch=epochs, ratio=ratios, **wildcards)
+            if "prevalence" in STUDY["protocols"]:
+                found += expand(PREVALENCE[kind], epoch=epochs, ratio=ratios, share=share, **wildcards)
         return found
 
     return paths
@@ -378,6 +459,73 @@ def learning_curve_option(wildcards, output):
     """Command-line option for the learning curve, which needs several sample sizes."""
     curves = [path for path in output.figures if "learning_curve" in path]
     return f"--learning-curve {curves[0]}" if curves else ""
+
+
+# judge
+
+
+def run_lists(wildcards):
+    """The evaluations of all runs of the study, a list for each run."""
+    return [under("model", "evaluations.json").format(**run) for run in study_runs()]
+
+
+def study_scores(wildcards):
+    """The scores of all epochs of all runs of the study."""
+    found = []
+    for run in study_runs():
+        epochs = range(1, epochs_of(run["model"]) + 1)
+        found += expand(under("model", "scores/epoch_{epoch}.parquet"), epoch=epochs, **run)
+        found += expand(
+            under("model", "pseudo/ratio={ratio}/scores/epoch_{epoch}.parquet"),
+            epoch=epochs,
+            ratio=ratios_used(),
+            **run,
+        )
+    return found
+
+
+def study_splits(wildcards):
+    """The reports on all splits of the study."""
+    return list(dict.fromkeys(under("seed", "split.json").format(**run) for run in study_runs()))
+
+
+def study_models():
+    """The entries of the study's models as JSON."""
+    return json.dumps({name: config["models"][name] for name in STUDY["models"]})
+
+
+def study_config():
+    """The study as JSON: what a study file may hold, of what the study uses."""
+    used = {"study": STUDY, "evaluation": config["evaluation"], "templates": config["templates"]}
+    for section in ("datasets", "groupings", "splits", "models"):
+        used[section] = {name: config[section][name] for name in STUDY[section]}
+    return json.dumps(used)
+
+
+def reproduction():
+    """The command line that makes the study's results."""
+    files = [os.path.relpath(path) for path in workflow.overwrite_configfiles]
+    return shlex.join(["snakemake", "--cores", "all", *(["--configfile", *files] if files else [])])
+
+
+# reports
+
+
+def report_files():
+    """The reports of the study in a language: one per model with several epochs and the comparison, in every form."""
+    names = [f"epoch_report_{model}" for model in STUDY["models"] if epochs_of(model) > 1] + ["comparison_report"]
+    return expand(of_study("report/{name}.{{language}}.{form}"), name=names, form=["md", "html"])
+
+
+def all_reports():
+    """The reports in all languages."""
+    return expand(report_files(), language=config["report"]["languages"])
+
+
+TEXTS = beside_snakefile("workflow/report/texts")
+PAGE_FILES = [
+    beside_snakefile(f"workflow/report/{name}") for name in ("page.html.j2", "page.css", "page.js", "vega-notice.txt")
+]
 
 
 FIGURES = ["metrics_by_epoch", "roc"] + (["learning_curve"] if len(STUDY["sample_sizes"]) > 1 else [])

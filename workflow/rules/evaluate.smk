@@ -36,7 +36,7 @@ rule evaluate_labelled:
         protocol="--protocol labelled",
         strategy=config["evaluation"]["threshold"]["strategy"],
         false_positive_rate=config["evaluation"]["threshold"]["false_positive_rate"],
-        targets=as_json("evaluation/threshold/targets"),
+        targets=deciding_targets(),
         decision=setting("models/{model}/decision"),
         checkpoint=checkpoint_of,
         folder=subpath(output.results, parent=True),
@@ -88,10 +88,59 @@ use rule evaluate_labelled as evaluate_pseudo with:
         code=code_digest("evaluate_scores.py"),
         script=script("evaluate_scores.py"),
         run=run_factors("pseudo"),
-        protocol=mutated_option,
+        protocol=mutated_option("pseudo"),
         strategy=config["evaluation"]["threshold"]["strategy"],
         false_positive_rate=config["evaluation"]["threshold"]["false_positive_rate"],
-        targets=as_json("evaluation/threshold/targets"),
+        targets=deciding_targets(),
+        decision=setting("models/{model}/decision"),
+        checkpoint=checkpoint_of,
+        folder=subpath(output.results, parent=True),
+        schema=SCHEMA,
+
+
+use rule evaluate_pseudo as evaluate_prevalence with:
+    output:
+        results=PREVALENCE["results"],
+        scores=report(
+            PREVALENCE["scores"],
+            caption="../report/score_dist.rst",
+            category="Pseudo-anomalies at a prevalence",
+            subcategory="{dataset}",
+            labels={
+                "model": "{model}",
+                "epoch": "{epoch}",
+                "ratio": "{ratio}",
+                "prevalence": "{share}",
+                "size": "{size}",
+                "figure": "scores",
+            },
+        ),
+        matrix=report(
+            PREVALENCE["matrix"],
+            caption="../report/confusion_matrix.rst",
+            category="Pseudo-anomalies at a prevalence",
+            subcategory="{dataset}",
+            labels={
+                "model": "{model}",
+                "epoch": "{epoch}",
+                "ratio": "{ratio}",
+                "prevalence": "{share}",
+                "size": "{size}",
+                "figure": "confusion",
+            },
+        ),
+    log:
+        log_of("model", "evaluate_prevalence_{ratio}_{share}_epoch_{epoch}"),
+    benchmark:
+        benchmark_of("model", "evaluate_prevalence_{ratio}_{share}_epoch_{epoch}")
+    params:
+        code=code_digest("evaluate_scores.py"),
+        script=script("evaluate_scores.py"),
+        run=run_factors("prevalence"),
+        protocol=mutated_option("prevalence"),
+        strategy=config["evaluation"]["threshold"]["strategy"],
+        false_positive_rate=config["evaluation"]["threshold"]["false_positive_rate"],
+        targets=deciding_targets(),
         decision=setting("models/{model}/decision"),
         checkpoint=checkpoint_of,
         folder=subpath(output.results, parent=True),

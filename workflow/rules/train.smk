@@ -24,6 +24,7 @@ rule train_epoch:
         script=script("train_epoch.py"),
         module=setting("models/{model}/module"),
         hyper=hyper_json,
+        vectors=vectors_digest,
         device=config["compute"]["device"],
         previous=previous_option,
         values=values_option,
