@@ -18,7 +18,13 @@ CHANGES: dict[str, Any] = {
     "study": {"models": ["new-event"], "protocols": ["pseudo", "prevalence"]},
     "evaluation": {"pseudo": {"prevalence": 0.1}},
 }
-TABLES = {f"{MODEL}/summarise", "studies/tiny/compare", "studies/tiny/judge", "studies/tiny/report"}
+TABLES = {
+    f"{MODEL}/summarise",
+    "studies/tiny/compare",
+    "studies/tiny/judge",
+    "studies/tiny/report_en",
+    "studies/tiny/report_ko",
+}
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ EVERY = {"study": {"models": MODELS}}
 REPORTS = {"studies/tiny/report_en", "studies/tiny/report_ko"}
 JUDGE = {"studies/tiny/judge"} | REPORTS
 COMPARE = {"studies/tiny/compare"} | JUDGE
-IMPORTED_BY = {"deeplog": ["deeplog-combined"], "deeplog-values": ["deeplog-combined"]}
+IMPORTED_BY = {"deeplog": ["deeplog-combined"], "deeplog-values": ["deeplog-combined"], "flag-all": ["never-flag"]}
 """Models that are made of others."""
 
 

@@ -259,7 +259,7 @@ def test_tuning_gives_a_variant_that_a_study_takes(project: Project) -> None:
     options = (str(variant.relative_to(project.root)), "--dry-run", "--printshellcmds")
     done = project.snakemake(*options, study=merged(STUDY, changes))
     assert done.returncode == 0, done.stdout[-5000:]
-    assert done.stdout.count("train_epoch.py --module deeplog --variant deeplog-tuned") == 3
+    assert done.stdout.count("train_epoch.py --module deeplog --variant deeplog-tuned") == 2
     assert f'"learning_rate": {found["learning_rate"]}' in done.stdout
     assert "mine_templates.py --" not in done.stdout
 
@@ -268,7 +268,7 @@ def test_tuning_gives_a_variant_that_a_study_takes(project: Project) -> None:
     ("models", "told"),
     [
         ([], "tune.models is empty; name the variants to tune."),
-        (["deplog"], "tune.models names 'deplog', which is not defined under 'models'; known are: deeplog, "),
+        (["deplog"], "tune.models names 'deplog', which is not defined under 'models'; did you mean 'deeplog'?"),
     ],
 )
 def test_tuning_names_a_wrong_variant(project: Project, models: list[str], told: str) -> None:
