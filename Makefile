@@ -18,6 +18,7 @@ $(VENV)/.ready: requirements.lock
 demo: $(VENV)/.ready
 	$(BIN)/snakemake --cores all
 	@$(BIN)/python scripts/show_comparison.py --comparison $(DEFAULT)/comparison.parquet --path-shown $(DEFAULT)/comparison.md
+	@echo "Reports: $(DEFAULT)/report/comparison_report.en.html (.ko.html), and epoch_report_MODEL.en.html of each trained model"
 
 report: $(VENV)/.ready
 	$(BIN)/snakemake --cores all $(if $(STUDY),--configfile $(STUDY)) -- reports
