@@ -42,6 +42,14 @@ def arguments() -> argparse.ArgumentParser:
         help="the study as a config, for study files of advice",
     )
     add("--reproduce", default="", metavar="COMMAND", help="command line that makes the results, to be shown")
+    add("--study-file", default="", metavar="FILE", help="file of the study's settings, to be shown")
+    add(
+        "--variants",
+        nargs="*",
+        default=[],
+        metavar="NAME",
+        help="all variants of models that the config defines [none]",
+    )
     add("--output", type=Path, required=True, metavar="FILE", help="verdicts to write (JSON)")
     add("--advice-dir", type=Path, required=True, metavar="DIR", help="folder for the study files of advice")
     return parser
@@ -60,6 +68,8 @@ def run(args: argparse.Namespace) -> None:
         models=args.models,
         config=args.config,
         reproduce=args.reproduce,
+        study_file=args.study_file,
+        variants=args.variants,
     )
     judge.run(args.evaluations, args.splits, settings, args.output, args.advice_dir)
     cli.log.info("verdicts -> %s", args.output)

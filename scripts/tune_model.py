@@ -36,6 +36,12 @@ def arguments() -> argparse.ArgumentParser:
         default="auto",
         help="what trials are judged by (default: roc_auc if validation has both labels, else validation_loss)",
     )
+    parser.add_argument(
+        "--spared",
+        type=int,
+        default=0,
+        help="first normal validation sequences to leave out, since they are judged mutated (default: 0)",
+    )
     parser.add_argument("--trials", type=int, default=20, help="trials altogether, kept ones included (default: 20)")
     parser.add_argument("--epochs", type=int, default=3, help="epochs of each trial (default: 3)")
     parser.add_argument(
@@ -58,6 +64,7 @@ def run(args: argparse.Namespace) -> None:
         templates=args.templates,
         train_values=args.train_values,
         validation_values=args.validation_values,
+        spared=args.spared,
         sample_size=args.sample_size,
         seed=args.seed,
         space=args.space,

@@ -3,10 +3,8 @@
 No model is needed here. What a metric is stands in metrics, how a threshold is chosen in threshold.
 """
 
-import platform
 import time
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +23,12 @@ from logassay.statistics import (
     wilson,
 )
 from logassay.threshold import TARGETS, Choice, choose, defined, shortfalls
+from logassay.versions import versions
 
 SCHEMA_VERSION = 2
 PROTOCOLS = ("labelled", "pseudo", "prevalence")
 """What counts as anomalous: labels; the mutation of every judged sequence; or the mutations of a share of them."""
 DECISIONS = ("threshold", "rule")
-PACKAGES = ("torch", "scikit-learn", "polars", "numpy")
-"""Packages whose versions an evaluation records, beside Python's."""
 TRAINING_FACTS = ("examples", "distinct_examples", "gradient_norm", "learning_rate", "parameters", "vocabulary")
 """What an evaluation repeats of the facts beside the checkpoint."""
 RESAMPLING_SEED = 0
@@ -40,6 +37,8 @@ RUN_FACTORS = ("dataset", "grouping", "split", "seed", "sample_size", "model", "
 
 COLUMNS = ("part", "sequence", "label", "kind", "length", "unknown", "score", "paper", "loss")
 """Columns that an evaluation needs of a table of scores."""
+CUT = "events_cut"
+"""Column of models that read only the first events of a sequence: how many they did not."""
 
 
 def read_scores(path: Path, mutated: bool = False) -> pl.DataFrame:
@@ -57,7 +56,8 @@ def read_scores(path: Path, mutated: bool = False) -> pl.DataFrame:
     UserError
         If the file is missing, damaged or lacks a column, or if a score or loss is not a finite number.
     """
-    frame = read_parquet(path, [*COLUMNS, *(["operator", "equals_normal"] if mutated else [])]).with_columns(
+    cut = [CUT] if CUT in pl.read_parquet_schema(path) else []
+    frame = read_parquet(path, [*COLUMNS, *(["operator", "equals_normal"] if mutated else []), *cut]).with_columns(
         pl.col("score", "loss").cast(pl.Float64)
     )
     bad = frame.filter(~pl.col("score").is_finite().fill_null(False) | ~pl.col("loss").is_finite().fill_null(True))
@@ -325,13 +325,14 @@ def evaluate(
         "ceiling": _ceiling(test) if protocol == "labelled" and not test["distinct"].null_count() else None,
         "intervals": _intervals(test, threshold, test_curve),
         "strata": _strata(flagged),
-        "truncated": int((test["events_cut"] > 0).sum()) if "events_cut" in test.columns else 0,
+        "truncated": int((test[CUT] > 0).sum()) if CUT in test.columns else 0,
         "roc": roc_points(test_curve),
         "curve": None if decision == "rule" else curve_points(test_curve, threshold),
         "provenance": {
             "checkpoint": checkpoint,
             "checkpoint_sha256": training_facts["checkpoint_sha256"],
-            "versions": versions(),
+            # Those of the training, where it recorded them: the evaluation may run in another environment.
+            "versions": training_facts.get("versions") or versions(),
             "device": score_facts["device"],
             "threads": score_facts["threads"],
         },
@@ -421,17 +422,6 @@ def _strata(flagged: pl.DataFrame) -> list[dict[str, Any]]:
             counts = {"sequences": sequences, "found": found, "recall": found / sequences}
             strata.append({"by": by, "name": name, **counts, "low": low, "high": high})
     return strata
-
-
-def versions() -> dict[str, str | None]:
-    """Return the version of Python and of each of `PACKAGES`, None for one that is not installed."""
-    found: dict[str, str | None] = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = None
-    return found
 
 
 def validate(result: Mapping[str, Any], schema: Path) -> None:

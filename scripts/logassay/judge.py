@@ -27,6 +27,7 @@ from logassay.statistics import (
     at_prevalence,
     fit_learning_curve,
     holm,
+    mcnemar,
     over_seeds,
     paired_difference,
     rank_methods,
@@ -36,6 +37,7 @@ from logassay.statistics import (
     unpaired_difference,
     versus_best,
 )
+from logassay.threshold import shortfalls
 
 SCHEMA_VERSION = 1
 SEED = 0
@@ -45,6 +47,8 @@ COMPARED = ("f1", "roc_auc")
 SUMMARISED = ("accuracy", "precision", "recall", "specificity", "f1", "roc_auc", "average_precision")
 MOST_CURVES = 40
 """Curves that a section's report can offer; beyond, only those of the recommended epochs are kept."""
+EPOCH_METRICS = ("recall", "specificity", "roc_auc")
+"""Metrics by which epochs are compared; where anomalies are rare, accuracy hardly sees the first."""
 LEVEL = 0.05
 """Level of significance."""
 
@@ -75,6 +79,10 @@ class Settings:
         The sections of the config that a study file may hold, for the files of advice.
     reproduce : str
         Command line that made the results.
+    study_file : str
+        File of the study's settings, as it is to be shown.
+    variants : sequence of str
+        Names of all variants of models that the config defines.
     open_shares : mapping of str to float
         By folder of a split the share of its training sequences that were still open when the test part began.
     """
@@ -88,6 +96,8 @@ class Settings:
     models: Mapping[str, Mapping[str, Any]]
     config: Mapping[str, Any] = field(default_factory=dict)
     reproduce: str = ""
+    study_file: str = ""
+    variants: Sequence[str] = ()
     open_shares: Mapping[str, float] = field(default_factory=dict)
 
     def is_baseline(self, model: str) -> bool:
@@ -202,8 +212,9 @@ class Section:
         self.flat = [compare.flatten(one) for one in evaluations]
         self.models = list(dict.fromkeys(row["model"] for row in self.flat))
         self.first = evaluations[0]
-        # A bootstrap's smallest p-value must stay below the level when corrected for all pairs of models.
-        self.resamples = max(RESAMPLES, 40 * len(self.models) * (len(self.models) - 1))
+        # A bootstrap's smallest p-value must stay below the level when corrected for all pairs of models, or of epochs.
+        compared = max(len(self.models), max((row["epoch"] or 1) for row in self.flat))
+        self.resamples = max(RESAMPLES, 40 * compared * (compared - 1))
         self._scored = scored
         self._frames: dict[int, pl.DataFrame | None] = {}
         self.largest = compare.largest_sample(self.flat)
@@ -252,7 +263,7 @@ class Section:
             "seed": run["seed"],
             "epoch": run["epoch"],
             "checkpoint": one["provenance"]["checkpoint"],
-            "reproduce": reproduction(one),
+            "reproduce": reproduction(one, self.settings.study_file),
             "files": files(one),
             "counts": one["counts"],
             "metrics": one["metrics"],
@@ -307,7 +318,9 @@ class Section:
             asked,
             templates_fit_on=self.settings.fit_on,
             truncated=one["truncated"],
-            open_training_share=self.settings.open_shares.get(str(split_folder(one))),
+            open_training_share=self.settings.open_shares.get(str(split_folder(one)))
+            if one["run"]["protocol"] == "labelled"
+            else None,
         )
 
     def _warn(self, rows: Sequence[dict[str, Any]]) -> None:
@@ -321,7 +334,9 @@ class Section:
         chosen = [place for place, row in enumerate(shown) if self.evaluations[row] is self.chosen[rows[row]["model"]]]
 
         def compare_rows(metric: str, one: int, two: int) -> Difference | None:
-            return self._difference(metric, self.evaluations[shown[one]], self.evaluations[shown[two]])
+            first, second = self.evaluations[shown[one]], self.evaluations[shown[two]]
+            models = one in chosen and two in chosen
+            return (self._over_seeds if models else self._difference)(metric, first, second)
 
         across = warn.of_section([rows[place] for place in shown], compare=compare_rows, compared=chosen)
         for place, found in zip(shown, across, strict=True):
@@ -412,6 +427,11 @@ class Section:
             "hyper": entry.get("hyper"),
             "targets": wanted,
             "seconds_per_epoch": self._seconds_per_epoch(chosen),
+            "prevalences": list(self.settings.prevalences),
+            "variants": list(self.settings.variants),
+            "study_models": list(self.settings.models),
+            "evaluations": len(self.evaluations),
+            "baseline_comparisons": self._against_baselines(chosen),
             "better_baseline": beaten
             and {
                 "model": beaten["baseline"],
@@ -421,6 +441,29 @@ class Section:
             },
         }
         return {name: value for name, value in known.items() if value is not None}
+
+    def _against_baselines(self, chosen: Row) -> list[dict[str, Any]]:
+        """Compare a model with every baseline; a positive difference speaks for the model."""
+        others = [
+            other
+            for model, other in self.chosen.items()
+            if self.settings.is_baseline(model) and model not in DEGENERATE and other is not chosen
+        ]
+        found = []
+        for metric in COMPARED:
+            known = [(other, self._over_seeds(metric, chosen, other)) for other in others]
+            pairs = [(other, each) for other, each in known if each is not None]
+            for (other, each), p_value in zip(pairs, holm([each.p_value for _, each in pairs]), strict=True):
+                found.append(
+                    {
+                        "metric": metric,
+                        "model": chosen["run"]["model"],
+                        "baseline": other["run"]["model"],
+                        "difference": each.difference,
+                        "p_adjusted": p_value,
+                    }
+                )
+        return found
 
     def _seconds_per_epoch(self, chosen: Row) -> float | None:
         """Return what an epoch costs from training to figures, by the benchmark files of its jobs, if there are any."""
@@ -458,39 +501,50 @@ class Section:
         return summary
 
     def _epochs_differ(self, epochs: Sequence[Row]) -> dict[str, Any] | None:
-        """Test whether the epochs find differently many anomalies, in pairs, corrected for their number."""
+        """Test in pairs whether the epochs differ by any of `EPOCH_METRICS`, corrected for the number of tests."""
         if len(epochs) < 2:
             return None
         limits = [rate_intervals(Counts(**one["counts"]))["recall"] for one in epochs]
         if any(limit is None for limit in limits):
             return None
         pairs = [(a, b) for place, a in enumerate(epochs) for b in epochs[place + 1 :]]
-        frames = [self._decisions(one) for one in epochs]
-        paired = all(frame is not None for frame in frames)
-        p_values: list[float | None] = []
-        if paired:
-            from logassay.statistics import mcnemar
-
-            right = {id(one): frame for one, frame in zip(epochs, frames, strict=True)}
-            for a, b in pairs:
-                one, two = _aligned(right[id(a)], right[id(b)])
-                p_values.append(mcnemar(one["right"].to_numpy(), two["right"].to_numpy()).p_value)
-        else:
-            for a, b in pairs:
-                one_counts, two_counts = a["counts"], b["counts"]
-                total = sum(one_counts.values()), sum(two_counts.values())
-                hits = (one_counts["tp"] + one_counts["tn"], two_counts["tp"] + two_counts["tn"])
-                p_values.append(two_proportions(hits[0], total[0], hits[1], total[1]))
-        corrected = [value for value in holm(p_values) if value is not None]
-        smallest = min(corrected, default=1.0)
+        paired = all(self._decisions(one) is not None for one in epochs)
+        tests = [(metric, self._epoch_test(metric, a, b)) for a, b in pairs for metric in EPOCH_METRICS]
+        corrected = [
+            (value, metric)
+            for (metric, _), value in zip(tests, holm([value for _, value in tests]), strict=True)
+            if value is not None
+        ]
+        smallest, metric = min(corrected, default=(1.0, EPOCH_METRICS[0]))
         return {
             "distinguishable": smallest <= LEVEL,
-            "metric": "accuracy",
+            "metric": metric,
             "p": smallest,
-            "test": "mcnemar" if paired else "two-proportion",
+            "metrics": [
+                {"metric": name, "p": min((value for value, own in corrected if own == name), default=None)}
+                for name in EPOCH_METRICS
+            ],
+            "test": ("delong" if metric == "roc_auc" else "mcnemar") if paired else "two-proportion",
             "low": [limit[0] for limit in limits if limit],
             "high": [limit[1] for limit in limits if limit],
         }
+
+    def _epoch_test(self, metric: str, first: Row, second: Row) -> float | None:
+        """Return the p-value of two epochs being equal in recall, specificity or ROC-AUC."""
+        one, two = self._decisions(first), self._decisions(second)
+        if one is None or two is None:
+            if metric == "roc_auc":
+                return None
+            hits, misses = ("tp", "fn") if metric == "recall" else ("tn", "fp")
+            shares = [(each["counts"][hits], each["counts"][hits] + each["counts"][misses]) for each in (first, second)]
+            return two_proportions(*shares[0], *shares[1])
+        one, two = _aligned(one, two)
+        anomalous = one["label"].to_numpy()
+        if metric == "roc_auc":
+            found = roc_auc_difference(one["score"].to_numpy(), two["score"].to_numpy(), anomalous)
+            return None if found is None else found.p_value
+        part = anomalous if metric == "recall" else ~anomalous
+        return mcnemar(one["right"].to_numpy()[part], two["right"].to_numpy()[part]).p_value
 
     def _uses(self, epochs: Sequence[Row], chosen: Row, differ: Row | None) -> dict[str, Any]:
         """Say which epoch serves which use, and on what grounds."""
@@ -559,15 +613,44 @@ class Section:
         flags = one["flagged"].to_numpy(), two["flagged"].to_numpy()
         return paired_difference(metric, *flags, anomalous, seed=SEED, resamples=self.resamples)
 
+    def _seeds_of(self, one: Row) -> list[Row]:
+        """Return the evaluations that differ from one in nothing but the seed, in the order of the seeds."""
+        same = ("model", "epoch", "sample_size")
+        alike = [each for each in self.evaluations if all(each["run"][name] == one["run"][name] for name in same)]
+        return sorted(alike, key=lambda each: each["run"]["seed"] or 0)
+
+    def _mean(self, metric: str, one: Row) -> float | None:
+        """Return the mean of a metric over the seeds; None where it is undefined for one of them."""
+        values = [each["metrics"][metric] for each in self._seeds_of(one)]
+        return None if None in values else sum(values) / len(values)
+
+    def _over_seeds(self, metric: str, first: Row, second: Row) -> Difference | None:
+        """Compare two evaluations; where several seeds ran, a difference counts if it holds for every one of them.
+
+        Then the interval reaches from the lowest limit to the highest, and the p-value is the largest; it is 1 where
+        the seeds disagree about the sign.
+        """
+        pairs = [*zip(self._seeds_of(first), self._seeds_of(second), strict=False)]
+        found = [self._difference(metric, one, two) for one, two in pairs]
+        known = [each for each in found if each is not None]
+        if len(known) < len(found) or not known:
+            return None
+        agree = min(each.difference for each in known) > 0 or max(each.difference for each in known) < 0
+        return Difference(
+            sum(each.difference for each in known) / len(known),
+            (min(each.interval[0] for each in known), max(each.interval[1] for each in known)),
+            max(each.p_value for each in known) if agree or len(known) == 1 else 1.0,
+        )
+
     def _compare(self, metric: str) -> list[dict[str, Any]]:
         """Compare the best model by a metric, at its recommended epoch, with each of the others."""
         models = [model for model in self.models if model not in DEGENERATE]
         chosen = [self.chosen[model] for model in models]
 
         def difference(first: int, second: int) -> Difference | None:
-            return self._difference(metric, chosen[first], chosen[second])
+            return self._over_seeds(metric, chosen[first], chosen[second])
 
-        best = versus_best([one["metrics"][metric] for one in chosen], difference)
+        best = versus_best([self._mean(metric, one) for one in chosen], difference)
         if best is None:
             return []
         scored = all(self._frame(one) is not None for one in chosen)
@@ -607,38 +690,47 @@ class Section:
         one = self.chosen[model]
         counts = Counts(**one["counts"])
         prevalence = (counts.tp + counts.fn) / max(1, sum(one["counts"].values()))
+        forbidden = [
+            {"metric": " & ".join(names), "by": "ceiling"} for names in targets.forbidden(wanted, one["ceiling"])
+        ]
+        # Where validation is not known, only the test counts can be held against the targets.
+        told = one["threshold"]["metrics"] if one["threshold"]["counts"] else one["metrics"]
+        missed = shortfalls(told, wanted)
         verdict = {
             "wanted": wanted,
-            "met": None,
-            "missed": {},
+            "met": not any(missed.values()),
+            "reachable": None,
+            "missed": {name: gap for name, gap in missed.items() if gap > 0},
             "unreachable": [],
             "exclusive_pairs": [],
             "vacuous": [{"metric": m, "met_by": by} for m, by in targets.vacuous(wanted, prevalence).items()],
-            "forbidden_by": [
-                {"metric": " & ".join(names), "by": "ceiling", "best": one["ceiling"] and one["ceiling"]["f1"]}
-                for names in targets.forbidden(wanted, one["ceiling"])
-            ],
+            "forbidden_by": forbidden,
             "nearest": None,
             "proposed": None,
         }
         frame = self._frame(one)
-        if frame is not None and one["threshold"]["value"] is not None:
-            rows = frame.filter(pl.col("part") == "validation").with_columns(pl.col("label").fill_null(False))
-            curve = sweep(rows["score"].to_numpy(), rows["label"].to_numpy())
-            found = targets.assess(curve, wanted)
-            if found is not None:
-                return verdict | {
-                    "met": found.met,
-                    "missed": {name: gap for name, gap in found.shortfall.items() if gap > 0},
-                    "unreachable": list(found.unreachable),
-                    "exclusive_pairs": [list(pair) for pair in found.exclusive],
-                    "nearest": {"threshold": found.nearest.threshold, "metrics": found.nearest.metrics},
-                    "proposed": found.realistic,
-                }
-        # Without scores only the counts at hand can be held against the targets.
-        missed = {name: goal - (one["metrics"][name] or 0.0) for name, goal in wanted.items()}
-        missed = {name: gap for name, gap in missed.items() if gap > 0}
-        return verdict | {"met": not missed, "missed": missed}
+        if frame is None or one["threshold"]["value"] is None:
+            return verdict
+        rows = frame.filter(pl.col("part") == "validation").with_columns(pl.col("label").fill_null(False))
+        curve = sweep(rows["score"].to_numpy(), rows["label"].to_numpy())
+        found = targets.assess(curve, wanted)
+        if found is None:
+            return verdict
+        for share in self.settings.prevalences if found.met else ():
+            restated = targets.assess(curve, wanted, share)
+            if restated is not None and not restated.met:
+                forbidden.append({"metric": "precision" if "precision" in wanted else "f1", "by": "prevalence"})
+                break
+        reachable = {
+            "reachable": found.met,
+            "unreachable": list(found.unreachable),
+            "exclusive_pairs": [list(pair) for pair in found.exclusive],
+            "nearest": {"threshold": found.nearest.threshold, "metrics": found.nearest.metrics},
+            "proposed": found.realistic,
+        }
+        if not found.met:
+            reachable["missed"] = {name: gap for name, gap in found.shortfall.items() if gap > 0}
+        return verdict | reachable
 
     # Samples
 
@@ -696,12 +788,20 @@ def _alarms(counts: Counts, prevalence: float) -> float | None:
 
 def _ranking(sections: Sequence[Row]) -> dict[str, Any] | None:
     """Rank the models over the data sets, where several ran with labels."""
-    values: dict[str, dict[str, float | None]] = {}
+    seen: dict[str, dict[str, list[float | None]]] = {}
     for section in sections:
         if section["protocol"] == "labelled":
-            values[section["dataset"]] = {
-                model["model"]: model["seeds"].get(COMPARED[0], {}).get("mean") for model in section["models"]
-            }
+            for model in section["models"]:
+                mean = model["seeds"].get(COMPARED[0], {}).get("mean")
+                seen.setdefault(section["dataset"], {}).setdefault(model["model"], []).append(mean)
+    # Of several groupings or splits of a data set, the mean counts; one data set is one vote.
+    values: dict[str, dict[str, float | None]] = {
+        dataset: {
+            model: None if None in found else sum(v for v in found if v is not None) / len(found)
+            for model, found in models.items()
+        }
+        for dataset, models in seen.items()
+    }
     if len(values) < 2:
         return None
     found = rank_methods(values)
@@ -731,11 +831,12 @@ def files(one: Row) -> dict[str, str]:
     }
 
 
-def reproduction(one: Row) -> str:
-    """Return the command line that repeats an evaluation by hand."""
+def reproduction(one: Row, study_file: str = "") -> str:
+    """Return the command line that repeats an evaluation by hand, with the settings of a study file."""
     run = one["run"]
     parts = [
         f"python scripts/evaluate.py --checkpoint {one['provenance']['checkpoint']}",
+        *([f"--config {study_file}"] if study_file else []),
         f"--validation-data {split_folder(one)}",
         "--output-dir evaluation_results",
         f"--strategy {one['threshold']['strategy']}",

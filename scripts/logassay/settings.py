@@ -141,7 +141,7 @@ def _check_names(config: dict[str, Any]) -> None:
             raise UserError(
                 f"tune.models names '{name}', which is not defined under 'models'; {_suggest(name, config['models'])}"
             )
-    for name in study["models"]:
+    for name in dict.fromkeys([*study["models"], *config["tune"]["models"]]):
         module = config["models"][name]["module"].replace("-", "_")
         if not (MODELS / f"{module}.py").is_file():
             known = sorted(path.stem for path in MODELS.glob("*.py") if not path.stem.startswith("_"))
@@ -188,7 +188,7 @@ def _check_sources(config: dict[str, Any]) -> None:
 
 def _check_values(config: dict[str, Any]) -> None:
     """Check that models which read numbers in messages, or word vectors, are given them."""
-    for model in config["study"]["models"]:
+    for model in dict.fromkeys([*config["study"]["models"], *config["tune"]["models"]]):
         vectors = config["models"][model]["hyper"].get("vectors")
         if isinstance(vectors, str) and vectors and not Path(vectors).is_file():
             raise UserError(f"models.{model}.hyper.vectors: there is no file '{vectors}'; correct the path.")

@@ -56,19 +56,24 @@ def mine(messages: Iterable[str], settings: DrainSettings) -> tuple[Drain, list[
 
 
 def assign(
-    messages: pl.DataFrame, training: pl.Series, settings: DrainSettings, fit_on: Literal["train", "all"]
+    messages: pl.DataFrame,
+    training: pl.Series,
+    validation: pl.Series,
+    settings: DrainSettings,
+    fit_on: Literal["train", "all"],
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Mine templates and give every message of the log its event id.
 
-    Messages that fit no template of the training split are unknown to every model. A second miner with the same
-    settings groups them, so that models which read templates know what they say; its templates follow the others.
+    Messages that fit no template of the training split are unknown to every model. Further miners with the same
+    settings group them, so that models which read templates know what they say; these templates follow the others.
+    Those of the validation part have a miner of their own: what test messages say must not change its scores.
 
     Parameters
     ----------
     messages : polars.DataFrame
         `message_id` and `message`, in order of first appearance.
-    training : polars.Series of int
-        Ids of the messages that occur in the training split.
+    training, validation : polars.Series of int
+        Ids of the messages that occur in the training part, and in the validation part.
     settings : DrainSettings
         Settings of the miner.
     fit_on : "train" or "all"
@@ -94,14 +99,20 @@ def assign(
             cluster_of[message_id] = match.cluster_id
         else:
             unmatched[message_id] = message
-    others, clusters = mine(unmatched.values(), settings)
-    cluster_of |= {key: len(drain.clusters) + number for key, number in zip(unmatched, clusters, strict=True)}
+    drains = [drain]
+    early = set(validation.to_list())
+    for part in (set(unmatched) & early, set(unmatched) - early):
+        before = sum(len(each.clusters) for each in drains)
+        keys = [key for key in unmatched if key in part]
+        other, clusters = mine([unmatched[key] for key in keys], settings)
+        cluster_of |= {key: before + number for key, number in zip(keys, clusters, strict=True)}
+        drains.append(other)
     message_events = pl.DataFrame(
         {"message_id": list(cluster_of), "event": list(cluster_of.values())},
         schema={"message_id": pl.Int32, "event": pl.Int32},
     ).select("message_id", event=pl.col("event") + (FIRST_EVENT - 1))
     counts = message_events.group_by("event").agg(messages=pl.len().cast(pl.Int32), in_training=seen.any())
-    mined = [cluster.get_template() for cluster in (*drain.clusters, *others.clusters)]
+    mined = [cluster.get_template() for each in drains for cluster in each.clusters]
     templates = (
         pl.DataFrame({"template": mined}, schema={"template": pl.String})
         .select(event=pl.int_range(FIRST_EVENT, FIRST_EVENT + len(mined), dtype=pl.Int32), template="template")
@@ -135,11 +146,11 @@ def run(
 ) -> None:
     """Mine the templates of a split (without settings: take messages as they are) and write them with a report."""
     all_messages = read_parquet(messages, ["message_id", "message"])
-    training = _training_messages(sequences, split)
+    training, validation = (_messages_of(part, sequences, split) for part in ("train", "validation"))
     if settings is None:
         templates, message_events = as_given(all_messages, training)
     else:
-        templates, message_events = assign(all_messages, training, settings, fit_on)
+        templates, message_events = assign(all_messages, training, validation, settings, fit_on)
     facts: dict[str, Any] = {
         "fit_on": fit_on,
         "templates": templates.height,
@@ -153,12 +164,12 @@ def run(
     write_json(report, facts)
 
 
-def _training_messages(sequences: Path, split: Path) -> pl.Series:
-    in_training = pl.scan_parquet(split).filter(pl.col("part") == "train").select("sequence")
+def _messages_of(part: str, sequences: Path, split: Path) -> pl.Series:
+    in_part = pl.scan_parquet(split).filter(pl.col("part") == part).select("sequence")
     found = (
         pl.scan_parquet(sequences)
         .select("sequence", "message_ids")
-        .join(in_training, on="sequence", how="semi")
+        .join(in_part, on="sequence", how="semi")
         .select(message_id=pl.col("message_ids").explode())
         .unique()
         .collect(engine="streaming")

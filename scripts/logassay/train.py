@@ -14,6 +14,7 @@ from logassay.corpus import ANOMALOUS, NORMAL, Corpus, read_corpus
 from logassay.errors import UserError
 from logassay.files import sha256_of, write_json
 from logassay.models.base import Detector
+from logassay.versions import versions
 
 
 def run(
@@ -86,6 +87,7 @@ def run(
         "examples_per_second": told["examples"] / seconds,
         "wall_seconds": seconds,
         "supervised": kind.supervised,
+        "versions": versions(),
         "training_sequences": len(corpus),
         "training_normal": len(normal),
         "device": detector.device,

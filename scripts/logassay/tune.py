@@ -200,6 +200,7 @@ def run(
     templates: Path | None,
     train_values: Path | None,
     validation_values: Path | None,
+    spared: int = 0,
     sample_size: int,
     seed: int,
     space: dict[str, dict[str, Any]] | None,
@@ -226,6 +227,9 @@ def run(
         templates.parquet; models that read no templates need none.
     train_values, validation_values : Path or None
         train_values.parquet and validation_values.parquet; models that read no numbers need none.
+    spared : int
+        Normal sequences at the begin of the validation part that are left out: the pseudo protocols judge them, and a
+        variant must not be judged on what it was tuned on.
     sample_size : int
         Number of the first rows of train.parquet to use.
     seed : int
@@ -264,11 +268,19 @@ def run(
     searched = distributions(space, kind, hyper, variant)
     corpus = read_corpus(train_path, sample_size, models.needed_values(kind, train_values))
     judged = read_corpus(validation, values=models.needed_values(kind, validation_values))
+    judged = judged.take(np.setdiff1d(np.arange(len(judged)), np.flatnonzero(judged.labels != ANOMALOUS)[:spared]))
+    if not (judged.labels != ANOMALOUS).any():
+        raise UserError(
+            f"{validation} has no normal sequence beside the {spared} that are judged intact and mutated; lower "
+            "evaluation.pseudo.sessions, or use more data."
+        )
     corpus = corpus if kind.supervised else corpus.not_anomalous()
     anomalous = judged.labels == ANOMALOUS
     chosen = choose_objective(objective, anomalous)
     log.info("judging by %s: the validation part has %d anomalous sequences", chosen, anomalous.sum())
-    files = (train_path, validation, templates, train_values, validation_values)
+    vectors = hyper.get("vectors")
+    words = Path(vectors) if isinstance(vectors, str) and vectors else None
+    files = (train_path, validation, templates, train_values, validation_values, words)
     search = {
         "module": module,
         "hyper": hyper,
@@ -277,6 +289,7 @@ def run(
         "epochs": epochs,
         "seed": seed,
         "sample_size": sample_size,
+        "spared": spared,
         "data": {path.name: sha256_of(path) for path in files if path is not None},
         "code": code_digest("tune_model.py", f"logassay.models.{module.replace('-', '_')}"),
     }

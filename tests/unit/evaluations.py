@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from logassay.evaluate import RUN_FACTORS, TRAINING_FACTS, versions
+from logassay.evaluate import RUN_FACTORS, TRAINING_FACTS
 from logassay.metrics import METRICS, Counts
 from logassay.statistics import BOOTSTRAPPED, RATES, rate_intervals
+from logassay.versions import versions
 from logassay.warn import of_evaluation
 
 

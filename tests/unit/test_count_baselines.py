@@ -94,9 +94,9 @@ def test_count_vector_is_the_smallest_relative_difference() -> None:
     assert scored(trained("count-vector", [[], [2]]), [], [9], [2, 9]) == [0, 1, 1 / 2]
 
 
-@pytest.mark.parametrize("name", ["count-vector", "k-nearest-neighbour"])
-def test_the_cap_keeps_the_most_frequent_vectors(name: str) -> None:
-    detector = trained(name, [[2, 2], [3], [2, 2], [2], [3]], vectors=2)
+@pytest.mark.parametrize(("name", "hyper"), [("count-vector", {}), ("k-nearest-neighbour", {"neighbours": 1})])
+def test_the_cap_keeps_the_most_frequent_vectors(name: str, hyper: dict[str, int]) -> None:
+    detector = trained(name, [[2, 2], [3], [2, 2], [2], [3]], vectors=2, **hyper)
     assert detector.vectors.toarray().tolist() == [[0, 0, 1], [0, 2, 0]]
     assert [score > 0 for score in scored(detector, [2, 2], [3], [2])] == [False, False, True]
 
@@ -294,3 +294,10 @@ def test_the_order_of_events_and_of_training_sequences_does_not_matter(name: str
     mirrored = from_lists([[2, 4], [2, 3, 3], [2, 9]])
     scores = trained(name, train).score(tests).score.tolist()
     assert trained(name, train[::-1]).score(mirrored).score.tolist() == scores
+
+
+def test_invariants_of_events_that_the_kept_vectors_do_not_have() -> None:
+    # With one vector kept, 4 and 5 occur nowhere: their difference is no relation, and weighs nothing.
+    detector: Any = trained("invariants", [[2, 3]] * 3 + [[4, 5]], vectors=1)
+    assert np.isfinite(scored(detector, [2, 3], [2], [4])).all()
+    assert scored(detector, [2, 3], [2])[0] < scored(detector, [2, 3], [2])[1]

@@ -479,3 +479,22 @@ def test_the_label_ceiling_by_hand() -> None:
     # Five anomalies. Flagging 0: F1 = 4/(2+5); 0 and 1: 8/(5+5); 0, 1 and 2: 10/(9+5).
     assert evaluate._ceiling(frame) == {"recall_without_false_alarms": 2 / 5, "f1": 8 / 10}
     assert evaluate._ceiling(frame.filter(~pl.col("label"))) is None
+
+
+def test_sequences_that_a_model_did_not_read_to_the_end_are_counted(tmp_path: Path) -> None:
+    table = pl.concat([scores("validation", [1, 2], [False, True]), scores("test", [1, 2, 3], [False, True, True])])
+    write_parquet(table.with_columns(events_cut=pl.Series([0.0, 4, 0, 3, 1])), tmp_path / "scores.parquet")
+    validation, test = evaluate.labelled_parts(evaluate.read_scores(tmp_path / "scores.parquet"), None)
+    result = evaluate.evaluate(
+        validation,
+        test,
+        protocol="labelled",
+        run={"model": "m", "epoch": 1},
+        choice=Choice("paper"),
+        decision="threshold",
+        training_facts=TRAINING,
+        score_facts=SCORING,
+        checkpoint="c",
+    )
+    assert result["truncated"] == 2
+    assert "COVERAGE" in {warning["code"] for warning in result["warnings"]}

@@ -117,9 +117,46 @@ def test_models_are_compared_on_the_same_sequences() -> None:
     assert section["best"] == {"f1": ["good"], "roc_auc": ["good"]}
     models = {model["model"]: model for model in section["models"]}
     # On validation, which has the same scores, a threshold between 29 and 130 parts the labels.
-    assert models["good"]["targets"]["met"] is True
-    assert models["bad"]["targets"]["met"] is False
+    assert models["good"]["targets"]["reachable"] is True
+    assert models["bad"]["targets"]["reachable"] is False
     assert models["bad"]["targets"]["unreachable"] == ["f1"]
+
+
+def test_targets_are_met_by_the_chosen_threshold_not_by_some_threshold() -> None:
+    one = on_scores("good")
+    one["threshold"]["metrics"]["f1"] = 0.5
+    wanted = judge.judge([one], settings(targets={"f1": 0.9}), scored)["sections"][0]["models"][0]["targets"]
+    assert (wanted["met"], wanted["reachable"], wanted["missed"]) == (False, True, {"f1": pytest.approx(0.4)})
+
+
+def test_a_difference_has_to_hold_for_every_seed() -> None:
+    rows = []
+    for model, found in (("deeplog", (95, 50, 50)), ("logbert", (75, 90, 90))):
+        for seed, tp in enumerate(found, 1):
+            one = full(model=model, seed=seed)
+            one["counts"] = {"tp": tp, "fp": 10, "tn": 890, "fn": 100 - tp}
+            one["metrics"]["f1"] = 2 * tp / (tp + 110)
+            rows.append(one)
+    section = judge.judge(rows, settings(), lambda one: None)["sections"][0]
+    compared = next(each for each in section["comparisons"] if each["metric"] == "f1")
+    # In the first seed deeplog is better by far, in the mean logbert.
+    assert (compared["a"], compared["b"], compared["distinguishable"], compared["p"]) == (
+        "logbert",
+        "deeplog",
+        False,
+        1,
+    )
+    assert section["best"]["f1"] == ["logbert", "deeplog"]
+
+
+def test_epochs_that_differ_in_recall_alone_do_differ() -> None:
+    rows = [full(epoch=epoch) for epoch in (1, 2)]
+    for one, tp in zip(rows, (46, 75), strict=True):
+        one["counts"] = {"tp": tp, "fp": 30, "tn": 2270, "fn": 96 - tp}
+    differ = judge.judge(rows, settings(), lambda one: None)["sections"][0]["models"][0]["epochs_differ"]
+    assert (differ["distinguishable"], differ["metric"]) == (True, "recall")
+    assert [each["metric"] for each in differ["metrics"]] == ["recall", "specificity", "roc_auc"]
+    assert differ["metrics"][2]["p"] is None
 
 
 def test_different_sequences_are_no_pairs() -> None:

@@ -1,5 +1,6 @@
 """The project's own consistency: one version of every dependency, a reference in step with the schema."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -44,6 +45,51 @@ def test_every_rule_has_an_environment_that_exists() -> None:
     for path in (ROOT / "workflow/rules").glob("*.smk"):
         for name in re.findall(r'"\.\./\.\./envs/(\w+\.yaml)"', path.read_text()):
             assert (ROOT / "envs" / name).is_file(), f"{path.name} names {name}"
+
+
+NAMES = {"sklearn": "scikit-learn", "yaml": "pyyaml", "imblearn": "imbalanced-learn", "vl_convert": "vl-convert-python"}
+"""Packages whose modules have another name."""
+ELSEWHERE = {"tqdm", "markupsafe"}
+"""What only terminals need, and what comes with Jinja."""
+
+
+def imports_of(module: str, seen: set[str]) -> set[str]:
+    """The packages from outside that a module of the library needs, with all that it imports."""
+    path = ROOT / "scripts" / (module.replace(".", "/") + ".py")
+    path = path if path.is_file() else ROOT / "scripts" / module.replace(".", "/") / "__init__.py"
+    if module in seen or not path.is_file():
+        return set()
+    seen.add(module)
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            top = name.split(".")[0]
+            if top == "logassay":
+                found |= imports_of(name, seen)
+            elif top not in sys.stdlib_module_names:
+                found.add(NAMES.get(top, top).replace("_", "-").lower())
+    return found
+
+
+def test_every_rule_finds_what_it_imports_in_its_environment() -> None:
+    models = sorted((ROOT / "scripts/logassay/models").glob("*.py"))
+    checked = 0
+    for path in (ROOT / "workflow/rules").glob("*.smk"):
+        for rule in re.split(r"^(?:use )?rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+            script, environment = re.search(r'script\("(\w+)\.py"\)', rule), re.search(r'envs/(\w+\.yaml)"', rule)
+            if not script or not environment:
+                continue
+            seen: set[str] = set()
+            needed = imports_of(script[1], seen)
+            if "model_code" in rule:  # any model of its kind may run there
+                needed |= set().union(*(imports_of(f"logassay.models.{each.stem}", seen) for each in models))
+            packages = pins(yaml.safe_load((ROOT / "envs" / environment[1]).read_text())["dependencies"][-1]["pip"])
+            assert needed - set(packages) - ELSEWHERE <= set(), f"{path.name}, {script[1]}: {needed - set(packages)}"
+            checked += 1
+    assert checked >= 15
 
 
 def test_the_option_reference_is_in_step_with_the_schema() -> None:

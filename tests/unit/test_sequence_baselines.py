@@ -31,14 +31,14 @@ def test_length_counts_the_events_too_few_or_too_many() -> None:
 
 def test_pairs_with_begin_and_end() -> None:
     # Known: begin 2, 2 3, 3 2, 2 end, begin 4, 4 end.
-    detector = trained("n-gram", [[2, 3, 2], [4]])
+    detector = trained("n-gram", [[2, 3, 2], [4]], n=2)
     # [2, 3] ends after 3; [4, 4] repeats 4; [2, 9, 2] has two pairs with an unknown event; [] ends where it begins.
     assert scored(detector, [2, 3], [4, 4], [2, 9, 2], [], [2, 3, 2, 3, 2]) == [1 / 3, 1 / 3, 1 / 2, 1, 0]
     assert detector.score(from_lists([[4], [4, 4]])).paper.tolist() == [False, True]
 
 
 def test_pairs_without_begin_and_end() -> None:
-    detector = trained("n-gram", [[2, 3, 2], [4]], session_end=False)
+    detector = trained("n-gram", [[2, 3, 2], [4]], n=2, session_end=False)
     # A sequence too short for a pair is padded, and known if training has it.
     assert scored(detector, [2, 3], [4, 4], [2, 9, 2], [4], [2], [], [2, 3, 4]) == [0, 1, 1, 0, 1, 1, 1 / 2]
 

@@ -346,6 +346,12 @@ def tuning_values_options(wildcards, input):
     return "--train-values {} --validation-values {}".format(*input.values) if input.values else ""
 
 
+def spared_sessions():
+    """Normal validation sequences that tuning must not see, since they are judged intact and mutated."""
+    judged = {"pseudo", "prevalence"} & set(STUDY["protocols"])
+    return config["evaluation"]["pseudo"]["sessions"] if judged else 0
+
+
 def tuning_epochs(wildcards):
     """Epochs of each trial: the model's fixed number, or tuning's own, or the study's."""
     return config["models"][wildcards.model]["epochs"] or config["tune"]["epochs"] or STUDY["epochs"]
@@ -500,6 +506,12 @@ def study_config():
     for section in ("datasets", "groupings", "splits", "models"):
         used[section] = {name: config[section][name] for name in STUDY[section]}
     return json.dumps(used)
+
+
+def study_file():
+    """The file of the study's settings: the first that was named, or the default study's."""
+    named = [os.path.relpath(path) for path in workflow.overwrite_configfiles]
+    return named[0] if named else beside_snakefile("config/config.yaml")
 
 
 def reproduction():

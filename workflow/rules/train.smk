@@ -26,6 +26,8 @@ rule train_epoch:
         hyper=hyper_json,
         vectors=vectors_digest,
         device=config["compute"]["device"],
+        # Snakemake lowers `threads` to the cores there are; another number would change the last digits.
+        model_threads=config["compute"]["model_threads"],
         previous=previous_option,
         values=values_option,
     message:
@@ -34,7 +36,7 @@ rule train_epoch:
         "python {params.script} --module {params.module} --variant {wildcards.model} --hyper {params.hyper:q}"
         " --train {input.train} --templates {input.templates} {params.values}"
         " --sample-size {wildcards.size} --seed {wildcards.seed} --epoch {wildcards.epoch} {params.previous}"
-        " --device {params.device} --threads {threads} --output {output.checkpoint} --facts {output.facts} --log {log}"
+        " --device {params.device} --threads {params.model_threads} --output {output.checkpoint} --facts {output.facts} --log {log}"
 
 
 # Models without epochs and without torch: one fit, in a smaller environment.

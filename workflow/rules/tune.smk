@@ -23,6 +23,8 @@ rule tune_model:
         code=model_code("tune_model.py"),
         script=script("tune_model.py"),
         definition=definition_json,
+        vectors=vectors_digest,
+        spared=spared_sessions(),
         space=as_json("tune/space"),
         objective=config["tune"]["objective"],
         trials=config["tune"]["trials"],
@@ -36,7 +38,7 @@ rule tune_model:
     shell:
         "python {params.script} --variant {wildcards.model} --definition {params.definition:q} --train {input.train}"
         " --validation {input.validation} --templates {input.templates} {params.values}"
-        " --sample-size {wildcards.size} --seed {wildcards.seed} --space {params.space:q}"
+        " --spared {params.spared} --sample-size {wildcards.size} --seed {wildcards.seed} --space {params.space:q}"
         " --objective {params.objective} --trials {params.trials} --epochs {params.epochs} --device {params.device}"
         " --threads {threads} --kept {params.kept}/kept --table {output.table} --output {output.variant} --log {log}"
 

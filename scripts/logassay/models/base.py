@@ -28,8 +28,7 @@ class Scores:
     paper : bool array, shape (sequences,)
         Whether the decision rule of the model's paper calls the sequence anomalous.
     loss : float64 array, shape (sequences,), or None
-        Mean of -log p (natural logarithm) over the predicted events, or for a classifier -log p of being normal, or
-        the mean squared error of predicted values; None for models that have no such thing.
+        Mean of -log p (natural logarithm) over the predicted events; None for models that predict no events.
     length : int32 array, shape (sequences,)
         Number of events.
     unknown : int32 array, shape (sequences,)
@@ -271,7 +270,7 @@ class Detector(ABC):
 
     @abstractmethod
     def score(self, corpus: Corpus) -> Scores:
-        """Score every sequence; which others are scored with it does not matter."""
+        """Score every sequence; which others are scored with it does not matter, but for the rounding of sums."""
 
     def state(self) -> dict[str, Any]:
         """Return everything needed to go on, as nested dicts of plain values and of arrays or tensors."""

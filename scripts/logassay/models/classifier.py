@@ -97,19 +97,18 @@ class Classifier(NeuralDetector):
 
     @torch.no_grad()
     def score(self, corpus: Corpus) -> Scores:
-        """Score every sequence by its probability of being anomalous; its loss is -log p of being normal."""
+        """Score every sequence by its probability of being anomalous."""
         tokens = self.lay_out(corpus)
         lengths = (tokens != PAD).sum(1)
-        log_p = np.zeros((len(corpus), 2))  # of the two classes
-        # Sequences of one length together: without padding none depends on the others, to the last digit.
+        probability = np.zeros(len(corpus))
+        # Sequences of one length together: without padding none depends on the others, but for rounding.
         for length in np.unique(lengths):
             rows = np.flatnonzero(lengths == length)
             for batch in np.split(rows, range(SCORING_BATCH, len(rows), SCORING_BATCH)):
                 logits = self.network(torch.from_numpy(tokens[batch, : max(1, length)]).to(self.device))
-                log_p[batch] = logits.double().log_softmax(1).cpu().numpy()
-        probability = np.exp(log_p[:, 1])
+                probability[batch] = logits.double().softmax(1)[:, 1].cpu().numpy()
         cut = np.maximum(corpus.lengths - self.hyper.max_length, 0).astype(np.float64)
-        return self.scores(corpus, probability, probability > 0.5, -log_p[:, 0], {"events_cut": cut})
+        return self.scores(corpus, probability, probability > 0.5, components={"events_cut": cut})
 
 
 def distinct_rows(table: IntArray) -> tuple[IntArray, IntArray]:

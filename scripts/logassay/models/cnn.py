@@ -47,7 +47,8 @@ class Network(nn.Module):
     def __init__(self, known: int, hyper: Hyperparameters) -> None:
         super().__init__()
         self.embedding = nn.Embedding(FIRST_EVENT + known, hyper.embedding, padding_idx=PAD)
-        # Training never shows UNK to most models: zero, the mean of the others, misleads less than a random vector.
+        # Training never shows UNK: zero misleads less than a random vector, but is what padding has, so that an unknown
+        # event at the end of a sequence goes unseen. Unlike the other models this one needs new-event beside it.
         nn.init.zeros_(self.embedding.weight.data[UNK])
         self.filters = nn.ModuleList(nn.Conv1d(hyper.embedding, hyper.filters, width) for width in WIDTHS)
         self.output = nn.Linear(len(WIDTHS) * hyper.filters, 2)

@@ -73,8 +73,8 @@ class DeepLogCombined(Detector):
     The paper's rule: anomalous if either model says so.
 
     The score is the larger of the two surprises, see `Tail`. Both are measured on the sequences that the value model
-    holds out, from which the log-key model does not learn here either, so that both meet them as they meet new ones;
-    no label and no sequence outside of training is used. The loss is that of the log-key model. Components: those of
+    holds out, from which the log-key model does not learn here either; the value model's Gaussians are fitted on them.
+    No label and no sequence outside of training is used. The loss is that of the log-key model. Components: those of
     both models, `key_surprise` and `value_surprise`.
     """
 

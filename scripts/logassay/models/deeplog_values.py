@@ -45,7 +45,7 @@ class Hyperparameters:
     layers: int = option(2, "LSTM layers, L in the paper", least=1)
     parameters: int = option(10, "at most so many numbers of an event are used, the first ones", least=0)
     least: int = option(50, "a template with fewer vectors to learn from is not judged", least=1)
-    held_out: float = option(0.2, "share of the training sequences that the errors are fitted on", least=0.0, most=0.9)
+    held_out: float = option(0.2, "share of the training sequences that the errors are fitted on", least=0.01, most=0.9)
     confidence: float = option(0.999, "share of the errors that the interval holds", least=0.5, most=0.999999)
     learning_rate: float = option(1e-3, "step size of Adam", least=0.0, most=1.0)
     batch_size: int = option(128, "vectors of one template per optimiser step", least=1)

@@ -105,6 +105,8 @@ def mine(counts: FloatArray, occurs: IntArray, support: float) -> tuple[FloatArr
         concerned = occurs @ ((counts > 0) @ (relations.T != 0))
         violated = occurs @ broken
         found += [(relations[each], float(concerned[each]), float(violated[each])) for each in np.flatnonzero(holds)]
+    # An equation between events that no sequence has holds for nothing.
+    found = [each for each in found if each[1]]
     found.sort(key=lambda each: (np.count_nonzero(each[0]), each[2] / each[1], np.abs(each[0]).sum()))
     kept, basis = [], np.zeros((0, counts.shape[1]))
     for relation, concerned, violated in found:

@@ -13,7 +13,7 @@ from logassay.models.counts import Counts, NormalCounts, most_frequent, squared_
 class Hyperparameters:
     """Rare normal sequences have no neighbours of their kind, hence k = 1; the cap bounds the cost."""
 
-    neighbours: int = option(1, "the neighbour whose distance counts, k in the paper", least=1)
+    neighbours: int = option(2, "the neighbour whose distance counts, k in the paper", least=1)
     outside: float = option(0.01, "largest share of training sequences the rule calls anomalous", least=0.0, most=0.5)
     vectors: int = option(5000, "distinct training vectors kept, the most frequent ones", least=1)
 

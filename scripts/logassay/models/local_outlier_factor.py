@@ -14,7 +14,7 @@ from logassay.models.counts import Counts, NormalCounts, most_frequent, squared_
 class Hyperparameters:
     """Logs have few distinct vectors, hence few neighbours; the cap bounds memory, which grows with its square."""
 
-    neighbours: int = option(5, "vectors that define the density around one, MinPts in the paper", least=1)
+    neighbours: int = option(2, "vectors that define the density around one, MinPts in the paper", least=1)
     vectors: int = option(3000, "distinct training vectors kept, the most frequent ones", least=1)
 
 

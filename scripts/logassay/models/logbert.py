@@ -26,7 +26,7 @@ SCORING_TOKENS = {"cpu": 2048, "cuda": 65536}
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """The paper's settings for HDFS, but for the score."""
+    """The public code's settings, but for the score; the share masked is that for BGL, where HDFS has 0.65."""
 
     layers: int = option(4, "encoder layers", least=1)
     hidden: int = option(256, "length of an event's vector", least=2)
@@ -399,7 +399,7 @@ def fold_rounds(length: IntArray, folds: int) -> tuple[IntArray, IntArray]:
 def token_batches(length: IntArray, tokens: int) -> Iterator[IntArray]:
     """Divide rows into batches of one length each, with at most so many tokens (or a single row).
 
-    Without padding a sequence's score does not depend on the others of its batch, to the last digit.
+    Without padding a sequence's score does not depend on the others of its batch, but for rounding.
     """
     order = np.argsort(-length, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(length[order])) + 1):

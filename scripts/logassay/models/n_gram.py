@@ -16,7 +16,7 @@ UNSEEN = -1
 class Hyperparameters:
     """Pairs of neighbours are the least that sees order."""
 
-    n: int = option(2, "events in a run", least=1)
+    n: int = option(3, "events in a run", least=1)
     session_end: bool = option(True, "whether begin and end of a sequence are events")
 
 
