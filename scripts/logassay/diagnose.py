@@ -13,14 +13,17 @@ import polars as pl
 
 from logassay.metrics import DEGENERATE, Booleans, Counts, Floats, count, roc_auc, sweep
 from logassay.statistics import (
+    Interval,
+    at_prevalence,
     bootstrap_intervals,
+    over_seeds,
     rate_intervals,
     roc_auc_difference,
     roc_auc_interval,
     unpaired_difference,
     wilson,
 )
-from logassay.warn import counts_of, degenerate_counts, metric_of, near_zero, youden_interval
+from logassay.warn import AMONG_MODELS, LEVEL, counts_of, degenerate_counts, metric_of, near_zero, youden_interval
 
 Evaluation = Mapping[str, Any]
 Cause = dict[str, Any]
@@ -68,6 +71,9 @@ nothing; even the frequencies of the events alone bring a log's loss well below.
 GAIN, SURE_GAIN = 0.1, 0.05
 """F1 that another threshold must bring on validation, and lower limit from which that is sure. The best threshold is
 picked by its result there, which flatters it: a limit just above 0 is not enough."""
+REALISTIC = 0.02
+"""Share of anomalous sequences at which a threshold for mutated sequences, of which half are anomalous, is judged where
+the study names none."""
 LEARNING_GAIN = 0.005
 """Gain by twice the data below which a rising learning curve is of no use."""
 RARE, FEW_POSITIVES = 0.1, 100
@@ -219,15 +225,18 @@ def diagnose(
     facts : mapping, optional
         Whatever is known of: `supervised` (bool), `values` (True where the losses are not those of predicted events),
         `recommended` (`epoch`, `seed`, `sample_size` of the evaluation to judge; by default the last epoch of the
-        largest sample and smallest seed), `training_sequences`, `training_anomalous` (of that sample).
+        largest sample and smallest seed), `training_sequences`, `training_anomalous` (of that sample), `prevalences`
+        (shares of anomalous sequences at which results are restated), `baseline_comparisons` (`metric`, `baseline`,
+        `difference`, `p_adjusted`; positive where the model is better) and `better_baseline` (`model`, `metric`,
+        `value`, `own`), one that is surely better.
 
     Returns
     -------
     list of dict
         `cause`, `level` (`found`, `suspected`, `excluded`), `evidence` (numbers by name, or words); what is found comes
         first. Excluded are only causes that a symptom made suspects; a model whose result is good has `healthy`, if
-        need be with what is suspected. The list is empty where a model is weak and nothing explains it, and for
-        flag-all and never-flag.
+        need be with what is suspected, unless a baseline is better. The list is empty where a model is weak and nothing
+        explains it, and for flag-all and never-flag. `part` among the evidence says where it was measured.
     """
     case = _Case(model_rows, section or {}, facts or {})
     if case.model in DEGENERATE:
@@ -288,6 +297,11 @@ class _Case:
         self.evaluated = counts.tp + counts.fp + counts.tn + counts.fn
         self.lows = [facts["low"] for facts in self.parts.values() if facts.get("low") is not None]
         self.fitting = next((row["model"] for row in section.get("rows") or [] if _fits(row)), None)
+        self.others = [
+            row
+            for row in section.get("rows") or []
+            if row["model"] != self.model and row.get("sample_size") == _run(self.row, "sample_size")
+        ]
 
     def by_epoch(self, value: Callable[[Evaluation], float | None]) -> list[float | None]:
         """Return the mean over the seeds for each epoch; None where a seed lacks it."""
@@ -326,6 +340,29 @@ class _Case:
         found: float | None = _area(self.row)
         return found
 
+    @property
+    def areas(self) -> dict[str, float]:
+        """Return the ROC-AUC by the part that it was measured on."""
+        known = {"validation": _validation_area(self.row), "test": (self.row.get("metrics") or {}).get("roc_auc")}
+        return {f"roc_auc_{part}": value for part, value in known.items() if value is not None}
+
+    @property
+    def beaten(self) -> bool:
+        """Whether a baseline is surely better by a metric that means something."""
+        better = self.facts.get("better_baseline") or {}
+        return better.get("metric") in AMONG_MODELS or any(_surely(each, -1) for each in self.against_baselines)
+
+    @property
+    def against_baselines(self) -> list[Mapping[str, Any]]:
+        found = self.facts.get("baseline_comparisons") or []
+        return [each for each in found if each.get("model") in (self.model, None)]
+
+
+def _surely(comparison: Mapping[str, Any], sign: int) -> bool:
+    """Tell whether a comparison with a baseline goes this way (1: the model is better) beyond chance."""
+    difference, p_value = comparison["difference"], comparison["p_adjusted"]
+    return p_value is not None and p_value <= LEVEL and sign * (difference or 0) > 0
+
 
 def _fits(row: Mapping[str, Any]) -> bool:
     """Tell whether a model's decisions agree with the labels so well that these cannot be misplaced."""
@@ -350,8 +387,18 @@ def _training_loss(row: Evaluation) -> float | None:
 
 
 def _area(row: Evaluation) -> float | None:
-    on_validation: float | None = ((row.get("threshold") or {}).get("metrics") or {}).get("roc_auc")
+    on_validation = _validation_area(row)
     return (row.get("metrics") or {}).get("roc_auc") if on_validation is None else on_validation
+
+
+def _validation_area(row: Evaluation) -> float | None:
+    value: float | None = ((row.get("threshold") or {}).get("metrics") or {}).get("roc_auc")
+    return value
+
+
+def _area_part(case: _Case) -> str:
+    """Name the part that `_area` is of."""
+    return "test" if _validation_area(case.row) is None else "validation"
 
 
 def _symptoms(case: _Case) -> list[Cause]:
@@ -460,20 +507,31 @@ def _labels_shifted(case: _Case) -> Cause:
     for direction, step in (("forward", 1), ("back", -1)):
         results = [test[direction] for test in tests.values() if test.get(direction)]
         if results and all(each["low"] > SHIFT_GAIN and each["roc_auc"] >= SHIFT_AREA for each in results):
-            shown = (tests.get("validation") or {}).get(direction) or results[0]
-            evidence = {"from": shown["own"], "to": shown["roc_auc"], "low": shown["low"], "high": shown["high"]}
+            part, shown = next((part, test[direction]) for part, test in tests.items() if test.get(direction))
+            evidence = {
+                "part": part,
+                "from": shown["own"],
+                "to": shown["roc_auc"],
+                "low": shown["low"],
+                "high": shown["high"],
+            }
             return _cause(name, FOUND, shift=step, parts=len(results), pairs=shown["pairs"], **evidence)
     reasons = [test.get("reason") for test in tests.values() if test.get("reason")]
     if case.parts and reasons and all(reason == "mutated" for reason in reasons):
         return _cause(name, EXCLUDED, reason="mutated")
-    done = [each for test in tests.values() for each in (test.get("forward"), test.get("back")) if each]
+    done = [
+        (part, test[direction])
+        for part, test in tests.items()
+        for direction in ("forward", "back")
+        if test.get(direction)
+    ]
     if not done:
         area = case.area
         if case.fitting is not None or (area is not None and area >= HEALTHY_AREA):
-            return _cause(name, EXCLUDED, roc_auc=area, fitting=case.fitting)
+            return _cause(name, EXCLUDED, **case.areas, fitting=case.fitting)
         return _cause(name, SUSPECTED, tested="no", reason=reasons[0] if reasons else None)
-    best = max(done, key=lambda each: float(each["difference"]))
-    evidence = {"from": best["own"], "to": best["roc_auc"], "low": best["low"], "high": best["high"]}
+    part, best = max(done, key=lambda each: float(each[1]["difference"]))
+    evidence = {"part": part, "from": best["own"], "to": best["roc_auc"], "low": best["low"], "high": best["high"]}
     # What was trained by shifted labels may fit none, shifted or not: only a model that fits them clears the labels.
     level = SUSPECTED if case.doubtful and case.fitting is None else EXCLUDED
     return _cause(name, level, **evidence, pairs=best["pairs"], fitting=case.fitting)
@@ -484,8 +542,9 @@ def _inverted(case: _Case) -> Cause:
     name = "labels-inverted-or-score-inverted"
     known = {part: facts for part, facts in case.parts.items() if facts.get("low") is not None}
     if known:
-        first = known.get("validation") or known["test"]
-        evidence = {"from": first["roc_auc"], "to": first["roc_auc_inverted"]}
+        part = next(name for name in PARTS if name in known)
+        first = known[part]
+        evidence = {"part": part, "from": first["roc_auc"], "to": first["roc_auc_inverted"]}
         evidence |= {f"roc_auc_{part}": facts["roc_auc"] for part, facts in known.items()}
         below = all(facts["high"] < 0.5 for facts in known.values())
         clear = all(facts["roc_auc"] <= INVERTED_AREA for facts in known.values())
@@ -493,7 +552,7 @@ def _inverted(case: _Case) -> Cause:
         swapped = case.doubtful and case.fitting is None and case.counts.tp + case.counts.fn > case.evaluated / 2
         return _cause(name, FOUND if below and clear else SUSPECTED if below or swapped else EXCLUDED, **evidence)
     if case.area is not None:
-        return _cause(name, EXCLUDED if case.area >= 0.5 else SUSPECTED, roc_auc=case.area)
+        return _cause(name, EXCLUDED if case.area >= 0.5 else SUSPECTED, **case.areas)
     # Flagging little by a score that points the wrong way would find fewer anomalies than flagging at random.
     flags_some = not near_zero(case.counts.tn, case.counts.tn + case.counts.fp) and bool(case.counts.tp)
     if flags_some and case.youden and case.youden[1] > 0:
@@ -510,7 +569,8 @@ def _under_trained(case: _Case) -> list[Cause]:
     rate = (case.row.get("training") or {}).get("learning_rate")
     # On one of the two alone the model may well have learned; the better one tells.
     if guessing and reached and training[-1] is not None and min(reached) >= GUESS * guessing:
-        values = {"loss": last, "training_loss": training[-1], "guessing": guessing, "learning_rate": rate}
+        values: dict[str, Any] = {"loss": last, "training_loss": training[-1]}
+        values |= {"guessing": guessing, "learning_rate": rate}
         return [_cause(name, FOUND, epochs=case.epochs[-1], **values)]
     if len(losses) < 2 or last is None or losses[-2] is None or not losses[-2]:
         return []
@@ -520,9 +580,36 @@ def _under_trained(case: _Case) -> list[Cause]:
         return []
     areas = case.by_epoch(_area)
     gain = None if areas[-1] is None or areas[-2] is None else areas[-1] - areas[-2]
-    level = FOUND if gain is not None and gain >= RISING else SUSPECTED
-    values = {"change": change, "training_change": training_change, "roc_auc_change": gain}
+    limits = _gain_limits(case)
+    sure = bool(limits) and all(low > 0 for low, _ in limits.values())
+    level = FOUND if gain is not None and gain >= RISING and sure else SUSPECTED
+    values = {"change": change, "training_change": training_change, f"roc_auc_change_{_area_part(case)}": gain}
+    values |= {f"roc_auc_change_low_{part}": low for part, (low, _) in limits.items()}
     return [_cause(name, level, epochs=case.epochs[-1], loss=last, **values)]
+
+
+def _gain_limits(case: _Case) -> dict[str, Interval]:
+    """Bound what the last epoch added to the ROC-AUC: over the seeds, or for one by the intervals of both epochs.
+
+    The latter, known by part, takes the epochs as independent, which is cautious: they rank much the same sequences
+    alike. The limits of the difference follow from those of its terms as in Newcombe's method (MOVER).
+    """
+    runs = {((_run(row, "epoch") or 1), (_run(row, "seed") or 0)): row for row in case.rows}
+    pairs = [[runs.get((epoch, seed), {}) for epoch in case.epochs[-2:]] for seed in case.seeds]
+    if len(pairs) > 1:
+        areas = [(_area(before), _area(after)) for before, after in pairs]
+        spread = over_seeds([None if old is None or new is None else new - old for old, new in areas])
+        return {_area_part(case): spread.interval} if spread and spread.interval else {}
+    limits = {}
+    for part in PARTS:
+        before, after = ((row.get("checks") or {}).get(part) or {} for row in pairs[0])
+        if before.get("low") is None or after.get("low") is None:
+            continue
+        difference = after["roc_auc"] - before["roc_auc"]
+        below = math.hypot(after["roc_auc"] - after["low"], before["high"] - before["roc_auc"])
+        above = math.hypot(after["high"] - after["roc_auc"], before["roc_auc"] - before["low"])
+        limits[part] = (difference - below, difference + above)
+    return limits
 
 
 def _change(values: Sequence[float | None]) -> float | None:
@@ -544,7 +631,9 @@ def _over_fitted(case: _Case) -> list[Cause]:
         return []
     areas = case.by_epoch(_area)
     values = {"epoch": case.epochs[place], "last": case.epochs[-1], "change": losses[-1] / best - 1}
-    values |= {"loss": best, "last_loss": losses[-1], "roc_auc": areas[place], "last_roc_auc": areas[-1]}
+    values |= {"loss": best, "last_loss": losses[-1]}
+    part = _area_part(case)
+    values |= {f"roc_auc_{part}": areas[place], f"last_roc_auc_{part}": areas[-1]}
     # With a small sample it is the sample that is to blame.
     small = (case.training_sequences or FEW_SEQUENCES) < FEW_SEQUENCES
     return [_cause("over-fitted", SUSPECTED if small else FOUND, **values, training_change=last / since - 1)]
@@ -571,14 +660,15 @@ def _too_little_data(case: _Case) -> list[Cause]:
         return [_cause(name, FOUND, **values, loss=loss, training_loss=training)]
     unknown = ((case.parts.get("validation") or {}).get("with_unknown") or {}).get("normal")
     if unknown is not None and unknown >= UNKNOWN_SOME:
-        return [_cause(name, FOUND, **values, with_unknown=unknown)]
+        return [_cause(name, FOUND, **values, with_unknown_validation=unknown)]
     return [] if tested else [_cause(name, SUSPECTED, **values)]
 
 
 def _threshold(case: _Case, symptom: bool, untrained: bool) -> list[Cause]:
     """Try on validation whether the threshold with the best F1 there is better than the one chosen, and than none.
 
-    The threshold of a model that has learned too little is not what is wrong with it.
+    The threshold of a model that has learned too little is not what is wrong with it. Where sequences were judged in
+    pairs, intact and mutated, half of them are anomalous: what is gained there has to hold where few are.
     """
     now, best = _validation_counts(case.row), _validation_counts(case.row, "f1")
     if now is None or best is None:
@@ -591,31 +681,64 @@ def _threshold(case: _Case, symptom: bool, untrained: bool) -> list[Cause]:
     before, after = metric_of("f1", now), metric_of("f1", best)
     if difference is None or interval is None or flag_all is None or before is None or after is None:
         return []
+    restated = _restated(case, now, best)
     helps = difference.difference >= GAIN and difference.interval[0] > 0 and interval[0] > flag_all
+    helps = helps and (restated is None or restated["holds"])
     if not helps and not symptom:
         return []
-    values = {"metric": "f1", "from": before, "to": after, "to_low": interval[0], "to_high": interval[1]}
-    values |= {"gain": difference.difference, "low": difference.interval[0], "high": difference.interval[1]}
+    values: dict[str, Any] = {"metric": "f1", "part": "validation", "from": before, "to": after}
+    values |= {"to_low": interval[0], "to_high": interval[1], "gain": difference.difference}
+    values |= {"low": difference.interval[0], "high": difference.interval[1]}
     values |= {"flagged": now.tp + now.fp, "flagged_best": best.tp + best.fp}
+    values |= {"flagged_normal_validation": _share(now.fp, now.fp + now.tn)}
+    values |= {"flagged_normal_validation_best": _share(best.fp, best.fp + best.tn)}
+    if restated is not None:
+        values |= {name: value for name, value in restated.items() if name != "holds"}
     level = EXCLUDED
     if helps:
         level = FOUND if difference.interval[0] >= SURE_GAIN and not untrained else SUSPECTED
     return [_cause(name, level, **values)]
 
 
+def _restated(case: _Case, now: Counts, best: Counts) -> dict[str, Any] | None:
+    """Restate both thresholds where few sequences are anomalous; None where they are judged as they occur.
+
+    `holds` tells whether the better one is so at each prevalence, on the sequences that chose it and on the others.
+    """
+    if _run(case.row, "protocol") != "pseudo":
+        return None
+    pairs = [(now, best)]
+    elsewhere = _strategy_counts(case.row, "f1", "test")
+    if elsewhere is not None:
+        pairs.append((case.counts, elsewhere))
+    prevalences = sorted(case.facts.get("prevalences") or [REALISTIC])
+    holds = True
+    for before, after in pairs:
+        values = [[at_prevalence(counts, share).f1 or 0.0 for share in prevalences] for counts in (before, after)]
+        gains = [new - old for old, new in zip(*values, strict=True)]
+        holds = holds and min(gains) > 0 and gains[-1] >= SURE_GAIN
+    last = at_prevalence(pairs[-1][1], prevalences[-1])
+    limits = last.f1_interval or (None, None)
+    values_there: dict[str, Any] = {"share_anomalous": prevalences[-1], "restated_from": values[0][-1]}
+    values_there |= {"restated_to": values[1][-1], "restated_low": limits[0], "restated_high": limits[1]}
+    return values_there | {"holds": holds}
+
+
 def _validation_counts(row: Evaluation, strategy: str | None = None) -> Counts | None:
     """Return the counts on validation by the threshold chosen, or by another strategy."""
-    if strategy is None:
-        return counts_of(row.get("threshold") or {})
+    return counts_of(row.get("threshold") or {}) if strategy is None else _strategy_counts(row, strategy, "validation")
+
+
+def _strategy_counts(row: Evaluation, strategy: str, part: str) -> Counts | None:
     for each in row.get("strategies") or []:
         if each["strategy"] == strategy:
-            return counts_of(each["validation"])
+            return counts_of(each.get(part) or {})
     return None
 
 
 def _imbalance(case: _Case) -> list[Cause]:
-    """A supervised model has few anomalies to learn from and finds few."""
-    if not case.facts.get("supervised"):
+    """A supervised model has few anomalies to learn from and finds few; mutated ones it was not meant to learn."""
+    if not case.facts.get("supervised") or (_run(case.row, "protocol") or "labelled") != "labelled":
         return []
     data = case.row.get("data") or {}
     anomalous, total = case.facts.get("training_anomalous"), case.training_sequences
@@ -647,23 +770,24 @@ def _no_signal(case: _Case, causes: Sequence[Cause]) -> list[Cause]:
         if limits is None or _found(causes, *symptoms):
             return []
         return [_cause("no-signal", SUSPECTED, youden_low=limits[0], youden_high=limits[1], tested="no")]
-    shown = known.get("test") or known["validation"]
-    values = {"roc_auc": shown["roc_auc"], "low": shown["low"], "high": shown["high"]}
+    part = "test" if "test" in known else "validation"
+    shown = known[part]
+    values = {"part": part, "roc_auc": shown["roc_auc"], "low": shown["low"], "high": shown["high"]}
     values |= {"overlap": shown.get("overlap"), "distinct_scores": shown.get("distinct_scores")}
     return [_cause("no-signal", FOUND, **values)]
 
 
 def _healthy(case: _Case, causes: Sequence[Cause]) -> list[Cause]:
-    """Nothing is found, and the result is good beyond chance."""
-    if _found(causes) or case.youden is None or case.youden[0] <= 0:
+    """Nothing is found, the result is good beyond chance, and no baseline is better."""
+    if _found(causes) or case.beaten or case.youden is None or case.youden[0] <= 0:
         return []
-    values = {"youden_low": case.youden[0], "roc_auc": case.area}
+    values = {"youden_low": case.youden[0], **case.areas}
     ceiling, f1 = (case.row.get("ceiling") or {}).get("f1"), metric_of("f1", case.counts)
     if ceiling and f1 is not None and f1 >= NEAR_CEILING * ceiling:
-        return [_cause("healthy", FOUND, **values, f1=f1, ceiling_f1=ceiling)]
+        return [_cause("healthy", FOUND, **values, f1_test=f1, ceiling_f1=ceiling)]
     if case.lows:
-        low = min(case.lows)
-        return [_cause("healthy", FOUND, **values, roc_auc_low=low)] if low >= HEALTHY_AREA else []
+        lows = {f"roc_auc_low_{part}": facts.get("low") for part, facts in case.parts.items()}
+        return [_cause("healthy", FOUND, **values, **lows)] if min(case.lows) >= HEALTHY_AREA else []
     good = case.youden[0] >= HEALTHY_YOUDEN or (case.area or 0) >= HEALTHY_AREA
     return [_cause("healthy", FOUND, **values)] if good else []
 
@@ -689,15 +813,19 @@ def advise(
         From `diagnose`.
     model_rows, section, facts
         As for `diagnose`; of the facts moreover, where known, `seconds_per_epoch` (of the largest sample; by default
-        the evaluations' own training seconds), `training_available` (training sequences there are), `hyper` (the
-        model's hyperparameters), `targets` (as `models[].targets` of verdicts.json), and `better_baseline` (`model`,
-        `metric`, `value`, `own`) where a baseline is surely better.
+        the evaluations' own training seconds), `training_available` (training sequences there are), `entry` (the
+        model's variant as the config has it), `hyper` (its hyperparameters), `variants` and `study_models` (names of
+        all variants, and of the study's), `evaluations` and `seconds_per_evaluation` (what judging the study anew
+        takes), and `targets` (as `models[].targets` of verdicts.json).
 
     Returns
     -------
     list of dict
         `kind`, `model`, `changes` (of the config, nested), `cost_seconds` with `cost_basis`, `expected` where there is
         evidence (its interval is that of the value to be expected), `basis` of it; `study_file` and `command` are None.
+        Advice that judges the study's results anew has `in_place`, and `evaluations` where their number is known. A
+        threshold's `expected` moreover has `part`, `false_positive_rates` before and after, and `prevalence` where F1
+        is restated at one; `optimistic` where the threshold was chosen on the same sequences.
     """
     case = _Case(model_rows, section or {}, facts or {})
     levels = {cause["cause"]: cause for cause in causes}
@@ -729,8 +857,8 @@ def advise(
     targets = case.facts.get("targets") or {}
     if targets.get("met") is False and targets.get("proposed") and "no-signal" not in found:
         changes = {"evaluation": {"threshold": {"strategy": "targets", "targets": dict(targets["proposed"])}}}
-        advice.append(_advice(case, "realistic-targets", changes, cost=0.0))
-    if "healthy" in found:
+        advice.append(_advice(case, "realistic-targets", changes, **_cost_of_judging(case)))
+    if "healthy" in found and not case.beaten:
         advice.append(_advice(case, "use", cost=0.0))
     return advice
 
@@ -772,19 +900,60 @@ def _check(case: _Case, cause: Cause) -> Advice:
 
 
 def _use_baseline(case: _Case, no_signal: bool) -> list[Advice]:
-    better = case.facts.get("better_baseline")
-    if not better:
+    better = _better_baseline(case)
+    if better is None:
         return [_advice(case, "use-baseline")] if no_signal else []
-    expected = {"metric": better["metric"], "from": better.get("own"), "to": better["value"]}
-    return [_advice(case, "use-baseline", baseline=better["model"], expected=expected, basis="measured")]
+    baseline, expected = better
+    return [_advice(case, "use-baseline", baseline=baseline, expected=expected, basis="measured")]
+
+
+def _better_baseline(case: _Case) -> tuple[str, dict[str, Any]] | None:
+    """Name the baseline to use instead, and by which metric: one that is surely better by one, and worse by none.
+
+    Flag-all and never-flag may have better numbers, but are of no use to anybody.
+    """
+    wins = {each["baseline"] for each in case.against_baselines if _surely(each, 1)} | set(DEGENERATE)
+    losses = [
+        each
+        for each in case.against_baselines
+        if each["metric"] in AMONG_MODELS and each["baseline"] not in wins and _surely(each, -1)
+    ]
+    if losses:
+        # Of several the best by the first metric that tells.
+        worst = min(losses, key=lambda each: (AMONG_MODELS.index(each["metric"]), each["difference"]))
+        own = (case.row.get("metrics") or {}).get(worst["metric"])
+        if own is not None:
+            return worst["baseline"], {"metric": worst["metric"], "from": own, "to": own - worst["difference"]}
+    known = case.facts.get("better_baseline")
+    if not known or known["metric"] not in AMONG_MODELS or known["model"] in wins or case.against_baselines:
+        return None
+    return known["model"], {"metric": known["metric"], "from": known.get("own"), "to": known["value"]}
 
 
 def _other_threshold(case: _Case, kind: str, evidence: Mapping[str, Any]) -> Advice:
-    expected = {"metric": "f1", "from": evidence["from"], "to": evidence["to"]}
-    expected |= {"low": evidence["to_low"], "high": evidence["to_high"]}
+    """Advise the threshold with the best F1, with what it costs in false alarms."""
+    if "from" not in evidence:
+        # Drift alone says that the threshold does not fit, not which one would.
+        return _advice(case, kind)
+    expected: dict[str, Any] = {"metric": "f1"}
+    if "share_anomalous" in evidence:
+        names = {"from": "restated_from", "to": "restated_to", "low": "restated_low", "high": "restated_high"}
+        judged = _strategy_counts(case.row, "f1", "test") is not None
+    else:
+        names, judged = {"from": "from", "to": "to", "low": "to_low", "high": "to_high"}, False
+    expected |= {name: evidence.get(source) for name, source in names.items()}
+    rates = [evidence.get(f"flagged_normal_validation{which}") for which in ("", "_best")]
+    expected |= {"part": "test" if judged else "validation", "prevalence": evidence.get("share_anomalous")}
+    expected |= {"false_positive_rates": rates, "optimistic": not judged}
     changes = {"evaluation": {"threshold": {"strategy": "f1"}}}
-    # Saved scores are judged anew: nothing is trained or scored.
-    return _advice(case, kind, changes, cost=0.0, expected=expected, basis="measured")
+    return _advice(case, kind, changes, **_cost_of_judging(case), expected=expected, basis="measured")
+
+
+def _cost_of_judging(case: _Case) -> dict[str, Any]:
+    """Return the cost of judging saved scores anew: nothing is trained or scored, but every evaluation is repeated."""
+    number, seconds = case.facts.get("evaluations"), case.facts.get("seconds_per_evaluation")
+    cost = None if number is None or seconds is None else number * seconds
+    return {"cost": cost, "evaluations": number, "in_place": True}
 
 
 def _stop_earlier(case: _Case, evidence: Mapping[str, Any]) -> Advice:
@@ -798,10 +967,42 @@ def _train_longer(case: _Case, evidence: Mapping[str, Any]) -> list[Advice]:
     advice = []
     epochs, rate = case.epochs[-1], evidence.get("learning_rate")
     if "guessing" in evidence and rate is not None and 0 < rate < SLOW:
-        changes = {"study": {"models": [case.model]}, "models": {case.model: {"hyper": {"learning_rate": SLOW}}}}
+        # A name as config/models.yaml has them: deeplog-lr1e-3.
+        changes = _variant(case, f"lr{SLOW:.0e}".replace("e-0", "e-"), learning_rate=SLOW)
         advice.append(_advice(case, "tune", changes, **_cost(case, epochs)))
-    changes = {"study": {"models": [case.model], "epochs": 2 * epochs}}
-    return [*advice, _advice(case, "more-epochs", changes, **_cost(case, epochs))]
+    changes = {"study": {"epochs": 2 * epochs}}
+    others = _seconds_of_others(case, passes=0.0)
+    return [*advice, _advice(case, "more-epochs", changes, **_cost(case, epochs, others=others))]
+
+
+def _variant(case: _Case, name: str, **hyper: Any) -> dict[str, Any]:
+    """Add a variant to the study, beside what it compares now; without a change where its entry cannot be told.
+
+    A variant of its own keeps its results apart from those of the model that it changes.
+    """
+    variant, entry = f"{case.model}-{name}", case.facts.get("entry")
+    models = case.facts.get("study_models") or [case.model]
+    changes: dict[str, Any] = {"study": {"models": [*(each for each in models if each != variant), variant]}}
+    if variant in (case.facts.get("variants") or []):
+        return changes
+    if not entry:
+        return {}
+    described = f"{case.model} with " + ", ".join(f"{key} {value}" for key, value in hyper.items())
+    changed = dict(entry) | {"description": described, "hyper": dict(entry.get("hyper") or {}) | hyper}
+    return changes | {"models": {variant: changed}}
+
+
+def _seconds_of_others(case: _Case, *, passes: float) -> float:
+    """Sum up what an epoch of the study's other models takes, for all seeds: they are trained along with this one.
+
+    `passes` says how often a baseline, which learns in one pass, is trained for each epoch of the others.
+    """
+    seconds: dict[str, list[float]] = {}
+    for row in case.others:
+        known = (row.get("durations") or {}).get("training_seconds")
+        if known is not None:
+            seconds.setdefault(row["model"], []).append(known * (passes if row.get("baseline") else 1))
+    return len(case.seeds) * sum(fmean(each) for each in seconds.values())
 
 
 def _more_data(case: _Case, evidence: Mapping[str, Any]) -> Advice:
@@ -820,10 +1021,10 @@ def _more_data(case: _Case, evidence: Mapping[str, Any]) -> Advice:
             expected = {"metric": evidence["metric"], "from": now, "to": now + evidence["gain"]}
             expected |= {"low": now + evidence["low"], "high": now + evidence["high"]}
             basis = "extrapolated"
-    changes = {"study": {"models": [case.model], "sample_sizes": [larger]}}
-    return _advice(
-        case, "more-data", changes, **_cost(case, case.epochs[-1], larger / size), expected=expected, basis=basis
-    )
+    changes = {"study": {"sample_sizes": [larger]}}
+    others = _seconds_of_others(case, passes=1 / case.epochs[-1])
+    cost = _cost(case, case.epochs[-1], larger / size, others=others)
+    return _advice(case, "more-data", changes, **cost, expected=expected, basis=basis)
 
 
 def _now(case: _Case, metric: str) -> float | None:
@@ -837,14 +1038,18 @@ def _now(case: _Case, metric: str) -> float | None:
 
 def _balance(case: _Case) -> list[Advice]:
     """Advise to weight the classes, where the model can and does not yet."""
-    if (case.facts.get("hyper") or {}).get("imbalance") != "none":
+    hyper = case.facts.get("hyper") or (case.facts.get("entry") or {}).get("hyper") or {}
+    if hyper.get("imbalance") != "none":
         return []
-    changes = {"study": {"models": [case.model]}, "models": {case.model: {"hyper": {"imbalance": "class_weight"}}}}
+    changes = _variant(case, "class-weight", imbalance="class_weight")
     return [_advice(case, "balance-classes", changes, **_cost(case, case.epochs[-1]))]
 
 
-def _cost(case: _Case, epochs: int, scale: float = 1.0) -> dict[str, Any]:
-    """Return the cost of so many epochs for every seed, linear in the number of training sequences."""
+def _cost(case: _Case, epochs: int, scale: float = 1.0, *, others: float = 0.0) -> dict[str, Any]:
+    """Return the cost of so many epochs for every seed, linear in the number of training sequences.
+
+    `others` are the seconds of an epoch of the models trained along; the seconds per epoch are those of all together.
+    """
     seconds = case.facts.get("seconds_per_epoch")
     if seconds is None:
         known = [(row.get("durations") or {}).get("training_seconds") for row in case.rows]
@@ -852,5 +1057,6 @@ def _cost(case: _Case, epochs: int, scale: float = 1.0) -> dict[str, Any]:
         seconds = fmean(measured) if measured else None
     if seconds is None:
         return {"cost": None, "cost_basis": None}
-    total, each = epochs * len(case.seeds), seconds * scale
+    total = epochs * len(case.seeds)
+    each = (seconds + others / len(case.seeds)) * scale
     return {"cost": total * each, "cost_basis": {"epochs": total, "seconds_per_epoch": each}}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import polars as pl
@@ -83,6 +84,8 @@ class Settings:
         File of the study's settings, as it is to be shown.
     variants : sequence of str
         Names of all variants of models that the config defines.
+    evaluations : int
+        How many evaluations the study has altogether; 0 where it is not known.
     open_shares : mapping of str to float
         By folder of a split the share of its training sequences that were still open when the test part began.
     """
@@ -98,6 +101,7 @@ class Settings:
     reproduce: str = ""
     study_file: str = ""
     variants: Sequence[str] = ()
+    evaluations: int = 0
     open_shares: Mapping[str, float] = field(default_factory=dict)
 
     def is_baseline(self, model: str) -> bool:
@@ -108,6 +112,14 @@ class Settings:
 def folder(evaluation: Row) -> Path:
     """Return the folder of the model run that an evaluation belongs to."""
     return Path(evaluation["provenance"]["checkpoint"]).parent.parent
+
+
+def _seconds_of(evaluation: Row, jobs: str) -> list[float]:
+    """Return what jobs of an epoch took by their benchmark files, which are there if Snakemake ran them here."""
+    place = Path(str(folder(evaluation)).replace("results/runs", "results/benchmarks", 1))
+    found = sorted(place.glob(f"{jobs}epoch_{evaluation['run']['epoch']}.tsv"))
+    # Snakemake's own format: a line of names, a line of values, seconds first.
+    return [float(path.read_text(encoding="utf-8").splitlines()[1].split("\t")[0]) for path in found]
 
 
 def split_folder(evaluation: Row) -> Path:
@@ -385,7 +397,8 @@ class Section:
             advice = diagnose.advise(causes, evaluations, section, facts)
         codes = {warning["code"] for warning in here["warnings"]}
         useless = bool(codes & {"DEGENERATE", "CHANCE"})
-        usable = not codes & {"BEATEN-BY-BASELINE"} and (wanted is None or wanted["met"] is not False)
+        beaten = any(w["code"] == "BEATEN-BY-BASELINE" and w["metric"] in COMPARED for w in here["warnings"])
+        usable = not beaten and (wanted is None or wanted["met"] is not False)
         return {
             "model": model,
             "baseline": self.settings.is_baseline(model),
@@ -426,11 +439,13 @@ class Section:
             "training_anomalous": training["anomalous"],
             "hyper": entry.get("hyper"),
             "targets": wanted,
-            "seconds_per_epoch": self._seconds_per_epoch(chosen),
+            "seconds_per_epoch": sum(_seconds_of(chosen, "*")) or None,
             "prevalences": list(self.settings.prevalences),
             "variants": list(self.settings.variants),
+            "entry": dict(entry) or None,
+            "seconds_per_evaluation": fmean(_seconds_of(chosen, "evaluate_*") or [0.0]) or None,
             "study_models": list(self.settings.models),
-            "evaluations": len(self.evaluations),
+            "evaluations": self.settings.evaluations or len(self.evaluations),
             "baseline_comparisons": self._against_baselines(chosen),
             "better_baseline": beaten
             and {
@@ -464,16 +479,6 @@ class Section:
                     }
                 )
         return found
-
-    def _seconds_per_epoch(self, chosen: Row) -> float | None:
-        """Return what an epoch costs from training to figures, by the benchmark files of its jobs, if there are any."""
-        place = Path(str(folder(chosen)).replace("results/runs", "results/benchmarks", 1))
-        seconds = []
-        for path in sorted(place.glob(f"*epoch_{chosen['run']['epoch']}.tsv")):
-            # Snakemake's own format: a line of names, a line of values, seconds first.
-            values = path.read_text(encoding="utf-8").splitlines()[1].split("\t")
-            seconds.append(float(values[0]))
-        return sum(seconds) or None
 
     def _validation_losses(self, model: str) -> dict[int, float]:
         """Return by epoch the loss of normal validation sequences (pseudo: intact ones), the mean over the seeds."""
@@ -925,7 +930,7 @@ def run(lists: Sequence[Path], splits: Sequence[Path], settings: Settings, outpu
         evaluations += found
     shares = {str(path.parent): open_share(path) for path in splits}
     known = {place: share for place, share in shares.items() if share is not None}
-    settings = replace(settings, open_shares=known)
+    settings = replace(settings, open_shares=known, evaluations=len(evaluations))
     verdicts = judge(evaluations, settings)
     days = [datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat() for path in lists]
     verdicts["evaluated_on"] = max(days, default=None)

@@ -36,9 +36,12 @@ SHARE = 0.01
 accuracy by as much, which is the size of the differences that tables show."""
 LEVEL = 0.05
 """Largest p-value, corrected for the number of comparisons, that counts as a difference."""
-SHOWN = ("accuracy", "precision", "recall", "f1", "roc_auc")
-"""Metrics of which tables mark the best row."""
-AGAINST_BASELINES = ("accuracy", "f1", "roc_auc")
+AMONG_MODELS = ("f1", "roc_auc")
+"""Metrics by which models are compared: one of decisions, one of scores. The others depend on the threshold or on the
+share of anomalies more than on the model."""
+AMONG_EPOCHS = ("f1", "recall", "roc_auc")
+"""Metrics by which epochs of one model are compared, whose thresholds are chosen alike."""
+AGAINST_BASELINES = ("f1", "roc_auc", "accuracy")
 """Metrics that mean something against a detector that looks at nothing; recall and specificity alone do not."""
 OF_DATA = ("VACUOUS-TARGET", "CEILING", "UNSEEN", "COVERAGE", "LEAKAGE")
 """Codes that depend on the data rather than on how well a model does."""
@@ -201,12 +204,12 @@ def of_section(
     *,
     compare: Comparison | None = None,
     compared: Iterable[int] | None = None,
-    metrics: Sequence[str] = SHOWN,
+    metrics: Sequence[str] | None = None,
 ) -> list[list[Notice]]:
     """Return the warnings that it takes several rows to see: NO-DIFFERENCE and BEATEN-BY-BASELINE.
 
-    NO-DIFFERENCE goes to the best row and is given twice: among the epochs of a model, and among models. Flag-all and
-    never-flag are baselines even where they were not run.
+    NO-DIFFERENCE goes to the best row and is given twice: among the epochs of a model, and among models, of which those
+    that flag everything or nothing are left out. Flag-all and never-flag are baselines even where they were not run.
 
     Parameters
     ----------
@@ -219,8 +222,8 @@ def of_section(
     compared : iterable of int, optional
         Positions of the rows by which models are compared with each other, one per model; by default each model's
         last epoch, with its largest sample and smallest seed.
-    metrics : sequence of str
-        Metrics of which the best row is looked for.
+    metrics : sequence of str, optional
+        Metrics of which the best row is looked for; by default those of `AMONG_EPOCHS` and `AMONG_MODELS`.
 
     Returns
     -------
@@ -228,15 +231,17 @@ def of_section(
         The warnings of each row, in the order of the rows.
     """
     found: list[list[Notice]] = [[] for _ in rows]
-    testable = [name for name in metrics if name != "roc_auc" or compare]
+    among_epochs, among_models = (
+        [name for name in metrics or usual if name != "roc_auc" or compare] for usual in (AMONG_EPOCHS, AMONG_MODELS)
+    )
     groups: dict[tuple[Any, ...], list[int]] = {}
     for index, row in enumerate(rows):
         groups.setdefault((row["model"], row.get("sample_size"), row.get("seed")), []).append(index)
     for places in groups.values():
         names = [f"{rows[place]['model']} epoch {rows[place].get('epoch')}" for place in places]
-        _no_difference(found, rows, places, names, testable, compare)
-    chosen = _last(rows) if compared is None else sorted(set(compared))
-    _no_difference(found, rows, chosen, [rows[place]["model"] for place in chosen], testable, compare)
+        _no_difference(found, rows, places, names, among_epochs, compare)
+    chosen = [place for place in (_last(rows) if compared is None else sorted(set(compared))) if _decides(rows[place])]
+    _no_difference(found, rows, chosen, [rows[place]["model"] for place in chosen], among_models, compare)
     test = compare or _unpaired(rows, 2)
     for index, row in enumerate(rows):
         if not row.get("baseline") and row["model"] not in DEGENERATE:
@@ -258,6 +263,12 @@ def _unpaired(rows: Sequence[Mapping[str, Any]], compared: int) -> Comparison:
         return unpaired_difference(metric, one, two, seed=0, resamples=resamples)
 
     return compare
+
+
+def _decides(row: Mapping[str, Any]) -> bool:
+    """Tell whether a model does anything but flag everything, or nothing."""
+    counts = counts_of(row)
+    return row["model"] not in DEGENERATE and (counts is None or like(counts) is None)
 
 
 def _value(row: Mapping[str, Any], metric: str) -> float | None:

@@ -75,8 +75,6 @@ def test_epochs_of_the_first_document_do_not_differ() -> None:
     found = of_section(rows)
     best = {each["metric"]: (number + 1, each["others"]) for number, row in enumerate(found) for each in row}
     assert best == {
-        "accuracy": (3, ["logbert epoch 1", "logbert epoch 2"]),
-        "precision": (1, ["logbert epoch 2", "logbert epoch 3"]),
         "recall": (3, ["logbert epoch 1", "logbert epoch 2"]),
         "f1": (3, ["logbert epoch 1", "logbert epoch 2"]),
     }
@@ -89,6 +87,18 @@ def test_rows_that_do_differ() -> None:
     # The same model on another seed is no other model, and a single row has nothing to be compared with.
     seeds = [published("a", good, seed=seed) for seed in (1, 2)]
     assert of_section(seeds) == [[], []]
+
+
+def test_models_are_compared_by_f1_and_without_those_that_decide_nothing() -> None:
+    rows = [
+        published("a", Counts(tp=90, fp=10, tn=990, fn=10)),
+        published("b", Counts(tp=91, fp=10, tn=990, fn=9)),
+        published("flag-all", Counts(tp=100, fp=1000, tn=0, fn=0), baseline=True),
+        published("stuck", Counts(tp=100, fp=999, tn=1, fn=0)),
+    ]
+    found = of_section(rows)
+    notices = [[each for each in row if each["code"] == "NO-DIFFERENCE"] for row in found]
+    assert [[(each["metric"], each["others"]) for each in row] for row in notices] == [[], [("f1", ["a"])], [], []]
 
 
 def test_many_models_can_still_be_told_apart() -> None:
