@@ -1,6 +1,6 @@
 """The report that sets all models of a study side by side: what works, what does not and why, and what to do next."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import yaml
 
@@ -13,7 +13,10 @@ from logassay.prose import (
     Writer,
     causes,
     change,
+    degenerate,
     joined,
+    limits_of,
+    model_warnings,
     next_steps,
     number,
     row_of,
@@ -65,9 +68,7 @@ def _glance(writer: Writer, section: Verdicts) -> None:
     texts, models = writer.texts, {model["model"]: model for model in section["models"]}
     rows = _recommended_rows(section)
     trained = [model for model in section["models"] if not model["baseline"]]
-    metric = next((name for name in HEADLINE if (section.get("best") or {}).get(name)), None)
-    leaders = section["best"][metric] if metric else [model["model"] for model in trained]
-    best = [name for name in leaders if models[name]["state"] != "useless"]
+    metric, best = _leaders(section)
     if not best:
         use = [texts.sentence("glance.nothing")]
     elif not metric and len(best) > 1:
@@ -76,31 +77,94 @@ def _glance(writer: Writer, section: Verdicts) -> None:
         first = models[best[0]]["recommended"]
         shown = writer.name_of(metric) if metric else ""
         values = {"model": best[0], "epoch": str(first["epoch"]), "checkpoint": first["checkpoint"], "metric": shown}
-        leads = metric is not None and _leads(section, metric, rows[best[0]])
+        leads = metric is not None and _leads(section, metric, rows)
         use = [texts.sentence("glance.best" if leads else "glance.one_of_the_best", **values)]
         if len(best) > 1:
             use.append(texts.sentence("glance.equals", models=", ".join(best[1:]), metric=shown))
-        simple = [name for name in best if models[name]["baseline"]]
-        if simple:
-            use.append(texts.sentence("glance.baseline", models=", ".join(simple)))
+        if metric:
+            use += _against_trivial(writer, section, metric, rows, best[0])
+            use += _against_simple(writer, section, metric, best)
     trusted = [texts.sentence("glance.trust")]
     for state in ("usable", "weak", "useless"):
         named = [model["model"] for model in trained if model["state"] == state]
         if named:
             trusted.append(texts.sentence(f"glance.{state}", models=", ".join(named)))
     if best and (metric or len(best) == 1):
-        trusted += trust(writer, section, rows[best[0]])
+        trusted += trust(writer, section, rows[best[0]], best[0])
     elif section["protocol"] != "labelled":
         trusted.append(texts.sentence("glance.pseudo"))
     ailing = sorted(trained, key=lambda model: model["state"] != "useless")
     writer.bullets([joined(use), joined(trusted), next_steps(writer, ailing)])
 
 
-def _leads(section: Verdicts, metric: str, row: Verdicts) -> bool:
-    """Tell whether a model is surely better by a metric than all others of its section, baselines included."""
-    alone = (section.get("best") or {}).get(metric) == [row["model"]] and len(section["models"]) > 1
-    beaten = any(warning["code"] == "BEATEN-BY-BASELINE" and warning["metric"] == metric for warning in row["warnings"])
-    return alone and not beaten
+def _leaders(section: Verdicts) -> tuple[str | None, list[str]]:
+    """Return the metric that names the best models, and those of them that are of use, the best first."""
+    found = section.get("best") or {}
+    metric = next((name for name in HEADLINE if found.get(name)), None)
+    states = {model["model"]: model["state"] for model in section["models"]}
+    leaders = found[metric] if metric else [model["model"] for model in section["models"] if not model["baseline"]]
+    return metric, [name for name in leaders if states[name] != "useless"]
+
+
+def _leads(section: Verdicts, metric: str, rows: Mapping[str, Verdicts]) -> bool:
+    """Tell whether a model is surely better by a metric than all others of its section, baselines included.
+
+    Models that look at nothing take part in no test; the interval of the leader has to lie above what they reach.
+    """
+    best = (section.get("best") or {}).get(metric) or []
+    if len(best) != 1 or len(section["models"]) < 2:
+        return False
+    row = rows[best[0]]
+    if any(warning["code"] == "BEATEN-BY-BASELINE" and warning["metric"] == metric for warning in row["warnings"]):
+        return False
+    floor = (limits_of(row, metric) or [None])[0]
+    floor = row["metrics"].get(metric) if floor is None else floor
+    reached = [value for _, value in _untested(section, metric, rows, best[0])]
+    return floor is not None and all(value < floor for value in reached)
+
+
+def _untested(section: Verdicts, metric: str, rows: Mapping[str, Verdicts], name: str) -> list[tuple[str, float]]:
+    """Return the models that no test by a metric compares with a model, with their values."""
+    pairs = [{pair["a"], pair["b"]} for pair in section.get("comparisons") or [] if pair["metric"] == metric]
+    values = [(other, row["metrics"].get(metric)) for other, row in rows.items() if other != name]
+    return [(other, value) for other, value in values if value is not None and {name, other} not in pairs]
+
+
+def _against_trivial(
+    writer: Writer, section: Verdicts, metric: str, rows: Mapping[str, Verdicts], name: str
+) -> list[Sentence]:
+    """Name the models that look at nothing and still reach what the best model reaches."""
+    value = rows[name]["metrics"].get(metric)
+    equal = [
+        f"{other} ({writer.metric(metric, reached)})"
+        for other, reached in _untested(section, metric, rows, name)
+        if value is not None and degenerate(rows[other]) and reached >= value
+    ]
+    values = {"models": ", ".join(equal), "metric": writer.name_of(metric)}
+    return [writer.texts.sentence("glance.trivial", **values)] if equal else []
+
+
+def _against_simple(writer: Writer, section: Verdicts, metric: str, best: Sequence[str]) -> list[Sentence]:
+    """Say of the simple baselines among the best models what that means."""
+    texts, shown = writer.texts, writer.name_of(metric)
+    baselines = {model["model"] for model in section["models"] if model["baseline"]}
+    simple = [name for name in best if name in baselines]
+    if not simple:
+        return []
+    alone = len(best) == len(simple) == 1
+    said = [] if alone else [texts.sentence("glance.simple", models=", ".join(simple))]
+    first = next(iter(section["best"].get("roc_auc") or []), None)
+    surpassed = {
+        name
+        for pair in section.get("comparisons") or []
+        if pair["metric"] == "roc_auc" and pair["distinguishable"] and first in (pair["a"], pair["b"])
+        for name in (pair["a"], pair["b"])
+    }
+    if first is not None and first not in baselines and surpassed >= {*simple}:
+        said.append(texts.sentence("glance.ranking", model=first, simple=", ".join(simple)))
+    else:
+        said.append(texts.sentence("glance.baseline", metric=shown))
+    return said
 
 
 def _section(writer: Writer, verdicts: Verdicts, section: Verdicts, images: Mapping[str, str]) -> None:
@@ -130,21 +194,22 @@ def _section(writer: Writer, verdicts: Verdicts, section: Verdicts, images: Mapp
         writer.part("prevalence.title")
         writer.say("prevalence.about")
         writer.prevalence_table([*rows.values()], "model", lambda row: str(row["model"]), "prevalence.caption")
-    writer.explorer(_explored(section, rows))
+    writer.explorer(_explored(section, rows, _leaders(section)[1]))
     _pairs(writer, section)
     writer.part("notes")
     writer.bullets(writer.notes(verdicts, section))
 
 
-def _explored(section: Verdicts, rows: Mapping[str, Verdicts]) -> list[Verdicts]:
-    """Return the recommended rows, then the other epochs of their training runs."""
+def _explored(section: Verdicts, rows: Mapping[str, Verdicts], best: Sequence[str]) -> list[Verdicts]:
+    """Return the recommended rows, the best model's before the others, then the other epochs of their training runs."""
     others = []
     for model in section["models"]:
         found = [row for row in section["rows"] if row["model"] == model["model"]]
         others += (
             [row for row in run_of(found, model["recommended"]) if row is not rows.get(row["model"])] if found else []
         )
-    return [*rows.values(), *others]
+    first = sorted(rows.values(), key=lambda row: row["model"] != (best[0] if best else None))
+    return [*first, *others]
 
 
 def _state_of_training(writer: Writer, section: Verdicts) -> None:
@@ -219,6 +284,8 @@ def _shortfall(writer: Writer, model: str, found: Verdicts) -> Sentence:
             f"{writer.name_of(name)} {texts('points', n=f'{100 * value:.2f}')}" for name, value in missed.items()
         )
         said.append(texts.sentence("targets.missed", model=model, missed=listed))
+    if found.get("reachable"):
+        said.append(texts.sentence("targets.reachable"))
     nearest = found.get("nearest")
     if nearest:
         known = {name: value for name, value in nearest["metrics"].items() if name in found["wanted"]}
@@ -238,11 +305,15 @@ def _shortfall(writer: Writer, model: str, found: Verdicts) -> Sentence:
 def _table(writer: Writer, section: Verdicts, rows: Mapping[str, Verdicts], images: Mapping[str, str]) -> None:
     models = [model for model in section["models"] if model["model"] in rows]
     several = len({model["recommended"].get("sample_size") for model in models}) > 1
-    cells, limits = [], []
+    # What every model is warned of is said of all of them at once.
+    sets = [{warning["code"] for warning in row["warnings"]} for row in rows.values()]
+    shared = set.intersection(*sets) if len(sets) > 1 else set()
+    cells, limits, codes = [], [], []
     for model in models:
         row, name = rows[model["model"]], model["model"]
         line = [Cell(name), number(row["epoch"], str)]
         line += [number(row.get("sample_size"), whole)] if several else []
+        line += [number(row["counts"][count], whole) for count in ("tp", "fp", "fn", "tn")]
         for metric in COMPARED:
             value = row["metrics"].get(metric)
             spread = (model.get("seeds") or {}).get(metric)
@@ -250,30 +321,39 @@ def _table(writer: Writer, section: Verdicts, rows: Mapping[str, Verdicts], imag
             if spread and spread["n"] > 1 and spread.get("sd") is not None:
                 value = spread["mean"]
                 text = f"{writer.metric(metric, value)} ± {writer.metric(metric, spread['sd'])}"
-            line.append(Cell(text, value, _leads(section, metric, row)))
-        line += [number(row["counts"][count], whole) for count in ("tp", "fp", "fn", "tn")]
-        line.append(Cell(", ".join(dict.fromkeys(warning["code"] for warning in row["warnings"])) or UNDEFINED))
+            best = (section.get("best") or {}).get(metric) == [name]
+            line.append(Cell(text, value, best and _leads(section, metric, rows)))
         cells.append(line)
+        found = dict.fromkeys(warning["code"] for warning in model_warnings(row) if warning["code"] not in shared)
+        if found:
+            codes.append([Cell(name), Cell(", ".join(found))])
         if row.get("intervals"):
-            pairs = {metric: row["intervals"].get(metric) for metric in INTERVALS}
+            pairs = {metric: limits_of(row, metric) for metric in INTERVALS}
             limits.append(
-                [Cell(name), *(Cell(writer.interval(key, pair), pair and pair[0]) for key, pair in pairs.items())]
+                [
+                    Cell(name),
+                    *(
+                        Cell(writer.interval(key, pair), None if pair is None else pair[0])
+                        for key, pair in pairs.items()
+                    ),
+                ]
             )
     writer.part("comparison.table")
     writer.say("comparison.about")
     columns = [writer.column("model", number=False), writer.column("epoch")]
     columns += [writer.column("sample_size")] if several else []
-    columns += [writer.column(name) for name in (*COMPARED, "tp", "fp", "fn", "tn")]
-    columns.append(writer.column("warnings", number=False))
+    columns += [writer.column(name) for name in ("tp", "fp", "fn", "tn", *COMPARED)]
     seeds = any(spread["n"] > 1 for model in models for spread in (model.get("seeds") or {}).values())
     writer.table(columns, cells, "comparison.caption.seeds" if seeds else "comparison.caption", (0,))
     writer.warnings(
         [
             *(("", warning) for warning in section["warnings"]),
-            *((name, warning) for name, row in rows.items() for warning in row["warnings"]),
+            *((name, warning) for name, row in rows.items() for warning in model_warnings(row)),
         ],
         len(rows),
     )
+    columns = [writer.column(name, number=False) for name in ("model", "warnings")]
+    writer.table(columns, codes, "comparison.warnings.caption")
     columns = [writer.column("model", number=False), *(writer.column(name) for name in INTERVALS)]
     writer.table(columns, limits, "comparison.intervals.caption")
     _charts_by_epoch(writer, section, images.get("metrics_by_epoch"))
@@ -299,7 +379,7 @@ def _charts_by_epoch(writer: Writer, section: Verdicts, image: str | None) -> No
             found = [row for row in section["rows"] if row["model"] == model["model"]]
             run = run_of(found, model["recommended"]) if found else []
             for row in run if len(run) > 1 else []:
-                low, high = (row.get("intervals") or {}).get(metric) or (None, None)
+                low, high = limits_of(row, metric) or (None, None)
                 value = row["metrics"].get(metric)
                 if value is not None:
                     values.append({"x": row["epoch"], "y": value, "series": row["model"], "low": low, "high": high})
@@ -315,7 +395,7 @@ def _diagnosis(writer: Writer, model: Verdicts, row: Verdicts) -> None:
     values = {name: whole(counts[name]) for name in ("fp", "fn")}
     values |= {"normal": whole(counts["fp"] + counts["tn"]), "anomalous": whole(counts["tp"] + counts["fn"])}
     values |= {name: percent(row["metrics"].get(name)) for name in ("precision", "recall", "specificity")}
-    said = [writer.texts.sentence("diagnosis.counts", **values), writer.texts.sentence(f"state.{model['state']}")]
+    said = [writer.texts.sentence("diagnosis.counts", **values), *writer.state(model, row)]
     # The warnings that say most about what is wrong; all of them stand below the table.
     said += [writer.warning(warning) for warning in row["warnings"] if warning["code"] in ("DEGENERATE", "CHANCE")]
     writer.paragraph(said)

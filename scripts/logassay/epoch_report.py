@@ -14,7 +14,9 @@ from logassay.prose import (
     Writer,
     causes,
     change,
+    epoch_warnings,
     joined,
+    limits_of,
     next_steps,
     number,
     row_of,
@@ -71,7 +73,7 @@ def _glance(writer: Writer, section: Verdicts, found: Verdicts, rows: Sequence[V
         texts.sentence(which, epoch=str(recommended["epoch"]), checkpoint=recommended["checkpoint"]),
         texts.sentence(f"by.{recommended['by']}"),
     ]
-    trusted = [texts.sentence("glance.trust"), texts.sentence(f"state.{found['state']}"), *trust(writer, section, row)]
+    trusted = [texts.sentence("glance.trust"), *writer.state(found, row), *trust(writer, section, row)]
     differ = found.get("epochs_differ")
     if differ and not differ["distinguishable"]:
         trusted.append(texts.sentence("differ.so"))
@@ -81,16 +83,21 @@ def _glance(writer: Writer, section: Verdicts, found: Verdicts, rows: Sequence[V
 def _difference(writer: Writer, differ: Verdicts) -> Sentence:
     """Say whether the epochs can be told apart."""
     key = "differ.yes" if differ["distinguishable"] else "differ.no"
+    each = differ.get("metrics") or []
+    names = [writer.name_of(one["metric"]) for one in each]
     limits = list(zip(differ.get("low") or [], differ.get("high") or [], strict=True))
     intervals = ", ".join(writer.interval("recall", limit) for limit in limits)
     said = [
         writer.texts.sentence(
             key,
-            metric=writer.name_of(differ["metric"]),
+            metric=writer.name_of(differ["metric"]) if differ["distinguishable"] or not each else ", ".join(names),
             test=writer.texts(f"test.{differ['test']}"),
             p=writer.p(differ.get("p")),
         )
     ]
+    if len(each) > 1:
+        listed = ", ".join(f"{writer.name_of(one['metric'])} {writer.p(one.get('p'))}" for one in each)
+        said.append(writer.texts.sentence("differ.metrics", values=listed))
     if intervals:
         said.append(writer.texts.sentence("differ.intervals", intervals=intervals))
     return joined(said)
@@ -125,7 +132,7 @@ def _section(writer: Writer, verdicts: Verdicts, section: Verdicts, found: Verdi
         writer.say("strata.epoch", epoch=str(recommended["epoch"]))
         writer.strata_table([row_of(rows, recommended)], several=False)
     writer.explorer(sorted(run, key=lambda row: row["epoch"] != recommended["epoch"]))
-    _recommendation(writer, section, found, rows)
+    _recommendation(writer, verdicts, section, found, rows)
     _files(writer, run)
 
 
@@ -161,7 +168,7 @@ def _tables(writer: Writer, section: Verdicts, rows: Sequence[Verdicts], run: Se
     writer.warnings(
         [
             *(("", warning) for warning in section["warnings"]),
-            *((f"Epoch {row['epoch']}", warning) for row in rows for warning in row["warnings"]),
+            *((f"Epoch {row['epoch']}", warning) for row in rows for warning in epoch_warnings(row)),
         ],
         len({row["epoch"] for row in rows}),
     )
@@ -169,9 +176,9 @@ def _tables(writer: Writer, section: Verdicts, rows: Sequence[Verdicts], run: Se
         [
             number(row["epoch"], str),
             *(
-                Cell(writer.interval(name, pair), pair and pair[0])
+                Cell(writer.interval(name, pair), None if pair is None else pair[0])
                 for name in CHARTED
-                for pair in [(row.get("intervals") or {}).get(name)]
+                for pair in [limits_of(row, name)]
             ),
         ]
         for row in run
@@ -183,7 +190,7 @@ def _tables(writer: Writer, section: Verdicts, rows: Sequence[Verdicts], run: Se
             "x": row["epoch"],
             "y": row["metrics"][name],
             "series": writer.name_of(name),
-            **dict(zip(("low", "high"), (row.get("intervals") or {}).get(name) or (None, None), strict=True)),
+            **dict(zip(("low", "high"), limits_of(row, name) or (None, None), strict=True)),
         }
         for name in CHARTED
         for row in run
@@ -290,15 +297,31 @@ def _missed(writer: Writer, section: Verdicts, run: Sequence[Verdicts]) -> None:
     writer.paragraph(said)
 
 
-def _recommendation(writer: Writer, section: Verdicts, found: Verdicts, rows: Sequence[Verdicts]) -> None:
+def _grounds(writer: Writer, verdicts: Verdicts, choice: Verdicts, run: Sequence[Verdicts]) -> str:
+    """Say why an epoch was chosen for a use, or none."""
+    key, rate = f"why.{choice['why']}", verdicts["threshold"].get("false_positive_rate")
+    if choice["why"].startswith("some-on") and verdicts["threshold"]["strategy"] == "quantile" and rate:
+        key = "why.allowed"
+    said = [writer.texts(key, rate="" if rate is None else f"{100 * rate:g}%")]
+    upper = choice.get("upper_fpr")
+    if upper is not None:
+        # Where no epoch serves, the rate is that of the one with the fewest false alarms.
+        rates = {row["epoch"]: _upper_rate(row) for row in run}
+        alike = (epoch for epoch, limit in rates.items() if limit is not None and abs(limit - upper) < 1e-9)
+        epoch = choice.get("epoch") or next(alike, None)
+        named = {"epoch": str(epoch), "upper": percent(upper)}
+        said.append(writer.texts("why.upper" if epoch is None else "why.upper.epoch", **named))
+    return " ".join(said)
+
+
+def _recommendation(
+    writer: Writer, verdicts: Verdicts, section: Verdicts, found: Verdicts, rows: Sequence[Verdicts]
+) -> None:
     texts, recommended = writer.texts, found["recommended"]
     writer.part("recommendation")
     cells = []
     for use, choice in (found.get("uses") or {}).items():
-        upper = choice.get("upper_fpr")
-        why = texts(f"why.{choice['why']}")
-        if upper is not None:
-            why += " " + texts("why.upper", upper=percent(upper))
+        why = _grounds(writer, verdicts, choice, run_of(rows, recommended))
         epoch = choice.get("epoch")
         cells.append(
             [Cell(texts(f"use.{use}")), Cell(texts("use.none") if epoch is None else f"Epoch {epoch}"), Cell(why)]

@@ -25,8 +25,8 @@ from logassay.blocks import (
 from logassay.display import UNDEFINED, decimal, escape_characters, escape_markdown, percent, printable, whole
 
 ALERTS = {"warning": "WARNING", "info": "NOTE"}
-MARKER = re.compile(r"^([-+=]|\d+(?=[.)]))")
-"""What would make a list or a heading of a line that begins with it."""
+MARKER = re.compile(r"^(?:(?=[-+=])|(\d{1,9})(?=[.)](?:\s|$)))")
+"""Where a backslash keeps a line from becoming a list or a heading; 91.54% is no number of a list."""
 STEPS = (0.25, 0.5, 1, 2, 4)
 """Thresholds shown of an explorer's curve: those with about this many times the false alarms of the chosen one."""
 
@@ -70,7 +70,7 @@ def _line(sentence: Sentence) -> str:
         before = sentence[index - 1].text[-1:] if index else ""
         after = sentence[index + 1].text[:1] if index + 1 < len(sentence) else ""
         parts.append(_span(span, before, after))
-    return MARKER.sub(r"\\\1", " ".join("".join(parts).split())) if parts else ""
+    return MARKER.sub(r"\1\\", " ".join("".join(parts).split())) if parts else ""
 
 
 def _span(span: Span, before: str, after: str) -> str:
@@ -146,7 +146,10 @@ def _explorer(explorer: Explorer) -> str:
     texts = explorer.texts
     columns = ("checkpoint", "threshold", "tp", "fp", "tn", "fn", "precision", "recall", "specificity", "f1")
     rows = []
-    for curve in {curve.model: curve for curve in reversed(explorer.curves)}.values():
+    first: dict[str, Curve] = {}
+    for curve in explorer.curves:
+        first.setdefault(curve.model, curve)
+    for curve in first.values():
         rows += [_threshold_row(curve, index, texts) for index in _around(curve)]
     title = f"**{escape_markdown(explorer.title)}**\n\n{_line((Span(texts['how']),))}"
     numbers = [name != "checkpoint" for name in columns]

@@ -51,6 +51,7 @@ CHART_SETTINGS: dict[str, Any] = {
         "titleColor": "var(--muted)",
         "orient": "bottom",
         "direction": "horizontal",
+        "layout": {"bottom": {"direction": "vertical", "anchor": "start"}},
         "columns": 4,
         "labelFontSize": 12,
         "labelLimit": 220,

@@ -31,6 +31,8 @@ Show = Callable[[Any], str]
 
 DECIMAL = ("roc_auc", "average_precision", "mcc", "youden")
 """Metrics that are no share of sequences, shown as 0.9567; F1 is shown as the source document of a report does."""
+TRIVIAL = ("flag-all", "never-flag")
+"""Models that look at nothing."""
 SERIOUS = ("DEGENERATE", "CHANCE", "BEATEN-BY-BASELINE", "LEAKAGE")
 LEVELS = ("found", "suspected", "excluded")
 WORDS = (
@@ -114,7 +116,7 @@ class Writer:
 
     def measured(self, row: Verdicts, name: str) -> str:
         """Show a metric of a row with its interval."""
-        value, limits = row["metrics"].get(name), (row.get("intervals") or {}).get(name)
+        value, limits = row["metrics"].get(name), limits_of(row, name)
         shown = self.metric(name, value)
         return shown if limits is None else self.texts("with_interval", value=shown, limits=self.interval(name, limits))
 
@@ -152,6 +154,23 @@ class Writer:
         return UNDEFINED if value is None else self.texts("word.yes" if value else "word.no")
 
     # Sentences
+
+    def state(self, found: Verdicts, row: Verdicts) -> list[Sentence]:
+        """Say whether a model is of use and, where only with reservations, which ones."""
+        state, targets = found["state"], found.get("targets") or {}
+        said = [self.texts.sentence(f"state.{state}")]
+        if state == "usable" and targets.get("met"):
+            said.append(self.texts.sentence("state.targets"))
+        if state != "useless":
+            beaten: dict[str, list[str]] = {}
+            for warning in row["warnings"]:
+                if warning["code"] == "BEATEN-BY-BASELINE":
+                    beaten.setdefault(warning["baseline"], []).append(self.name_of(warning["metric"]))
+            for baseline, metrics in beaten.items():
+                said.append(self.texts.sentence("state.beaten", baseline=baseline, metrics=", ".join(metrics)))
+            if state == "weak" and targets.get("met") is False:
+                said.append(self.texts.sentence("state.missed"))
+        return said
 
     def warning(self, warning: Verdicts) -> Sentence:
         """Say a warning in a sentence."""
@@ -208,18 +227,19 @@ class Writer:
             self.texts.sentence(f"level.{cause['level']}"),
             self.texts.sentence(f"cause.{cause['cause']}"),
         ]
-        evidence = [self._evidence(name, value) for name, value in (cause.get("evidence") or {}).items()]
+        known = cause.get("evidence") or {}
+        evidence = [self._evidence(name, value, known.get("metric")) for name, value in known.items()]
         if evidence:
             sentences.append(self.texts.sentence("evidence", values="; ".join(evidence)))
         return joined(sentences)
 
-    def _evidence(self, name: str, value: Any) -> str:
+    def _evidence(self, name: str, value: Any, metric: str | None) -> str:
         # Which evidence there is depends on the cause; a name without a text of its own is readable as it is.
         keys = (f"evidence.{name}", f"metric.{name}", f"column.{name}")
         label = next((self.texts(key) for key in keys if key in self.texts), name.replace("_", " "))
-        return f"{label}: {self._evidence_value(name, value)}"
+        return f"{label}: {self._evidence_value(name, value, metric)}"
 
-    def _evidence_value(self, name: str, value: Any) -> str:
+    def _evidence_value(self, name: str, value: Any, metric: str | None) -> str:
         if value is None or isinstance(value, bool):
             return self.yes(value)
         if isinstance(value, str):
@@ -229,7 +249,11 @@ class Writer:
             return whole(value)
         if not isinstance(value, float):
             return str(value)
-        if name.startswith("roc_auc") or name.endswith("roc_auc"):
+        if metric and name in ("from", "to", "to_low", "to_high", "gain", "low", "high"):
+            return self.metric(metric, value)
+        if "f1" in name or name.startswith("restated"):
+            return self.f1(value)
+        if "roc_auc" in name:
             return decimal(value)
         shares = ("share", "with_unknown", "flagged_normal", "recall", "specificity")
         return percent(value) if name.startswith(shares) or name.endswith("change") else significant(value)
@@ -237,7 +261,9 @@ class Writer:
     def advice(self, advice: Verdicts) -> Sentence:
         """Say in a sentence what to do."""
         if advice.get("baseline"):
-            return self.texts.sentence("advice.use-baseline.named", model=advice["model"], baseline=advice["baseline"])
+            names = {name: advice[name] for name in ("model", "baseline")}
+            metric = self.name_of(advice["expected"]["metric"])
+            return self.texts.sentence("advice.use-baseline.named", **names, metric=metric)
         return self.texts.sentence(f"advice.{advice['kind']}", model=advice["model"])
 
     def steps(self, advices: Sequence[Verdicts], below: int) -> None:
@@ -255,13 +281,19 @@ class Writer:
                 file = advice.get("study_file")
                 self.say("next.changes_in" if file else "next.changes", file=file or "")
                 self.blocks.append(Code(changes.rstrip("\n"), "yaml"))
-            self.bullets([self._expected(advice), *self._cost(advice)])
+            if advice.get("in_place") and advice.get("command"):
+                self.say("next.in_place")
+            # What stays as it is has neither an effect nor a cost.
+            self.bullets([] if advice["kind"] == "use" else [self._expected(advice), *self._cost(advice)])
 
     def _cost(self, advice: Verdicts) -> list[Sentence]:
         if advice.get("cost_seconds") is None:
             return [self.texts.sentence("next.cost_unknown")] if advice.get("command") else []
         if not advice["cost_seconds"]:
             return [self.texts.sentence("next.cost_none")]
+        if advice.get("evaluations"):
+            cost = {"duration": self.duration(advice["cost_seconds"]), "n": whole(advice["evaluations"])}
+            return [self.texts.sentence("next.cost_evaluations", **cost)]
         sentences = [self.texts.sentence("next.cost", duration=self.duration(advice["cost_seconds"]))]
         basis = advice.get("cost_basis")
         if basis:
@@ -281,7 +313,19 @@ class Writer:
             "then": self.metric(name, expected["to"]),
             "limits": "" if None in limits else self.texts("next.limits", limits=self.interval(name, limits)),
         }
-        return self.texts.sentence(f"next.{basis}", **values)
+        return joined([self.texts.sentence(f"next.{basis}", **values), *self._holds(expected)])
+
+    def _holds(self, expected: Verdicts) -> list[Sentence]:
+        """Say for which data an effect holds, and what it costs in false alarms."""
+        said = []
+        if expected.get("prevalence") is not None:
+            said.append(self.texts.sentence("next.prevalence", prevalence=f"{100 * expected['prevalence']:g}%"))
+        now, then = expected.get("false_positive_rates") or (None, None)
+        if now is not None and then is not None:
+            said.append(self.texts.sentence("next.alarms", now=percent(now), then=percent(then)))
+        if expected.get("optimistic"):
+            said.append(self.texts.sentence("next.optimistic"))
+        return said
 
     # Parts that both reports have
 
@@ -413,6 +457,38 @@ class Writer:
             self.say("date", date=verdicts["evaluated_on"])
 
 
+def epoch_warnings(row: Verdicts) -> list[Verdicts]:
+    """Return a row's warnings, with the other epochs of its model by their numbers alone."""
+    own = f"{row['model']} epoch "
+
+    def short(name: str) -> str:
+        return f"Epoch {name.removeprefix(own)}" if name.startswith(own) else name
+
+    return [
+        {**warning, "others": [short(name) for name in warning["others"]]} if "others" in warning else warning
+        for warning in row["warnings"]
+    ]
+
+
+def model_warnings(row: Verdicts) -> list[Verdicts]:
+    """Return a row's warnings but for what is no news where models are compared.
+
+    That its epochs are alike is for the report on its epochs; and to be no different in what a metric other than the
+    headline ones says, or from a model that looks at nothing, tells nothing of a model.
+    """
+    own = f"{row['model']} epoch "
+    return [
+        warning
+        for warning in row["warnings"]
+        if warning["code"] != "NO-DIFFERENCE"
+        or (
+            warning["metric"] in ("f1", "roc_auc")
+            and not degenerate(row)
+            and not any(name.startswith(own) for name in warning["others"])
+        )
+    ]
+
+
 def merged(found: Iterable[tuple[str, Verdicts]]) -> list[tuple[str, Verdicts]]:
     """Put the metrics together by which a subject does not differ from the same others; the least p-value counts."""
     result: dict[Any, tuple[str, dict[str, Any]]] = {}
@@ -433,6 +509,19 @@ def joined(sentences: Iterable[Sentence]) -> Sentence:
         spans += [Span(" ")] if spans and sentence else []
         spans += sentence
     return tuple(spans)
+
+
+def degenerate(row: Verdicts) -> bool:
+    """Tell whether a row's decisions are those of a model that looks at nothing."""
+    return row["model"] in TRIVIAL or any(warning["code"] == "DEGENERATE" for warning in row["warnings"])
+
+
+def limits_of(row: Verdicts, metric: str) -> Sequence[float | None] | None:
+    """Return the interval of a row's metric; the F1 of a model that looks at nothing has none that means anything."""
+    if metric == "f1" and degenerate(row):
+        return None
+    limits: Sequence[float | None] | None = (row.get("intervals") or {}).get(metric)
+    return limits
 
 
 def number(value: float | None, show: Show, *, best: bool = False) -> Cell:
@@ -479,8 +568,14 @@ def section_title(writer: Writer, section: Verdicts) -> str:
     protocol = writer.texts(f"protocol.{section['protocol']}", prevalence=share)
     if section.get("anomaly_ratio") is not None:
         protocol = writer.texts("protocol.ratio", protocol=protocol, ratio=f"{100 * section['anomaly_ratio']:g}%")
-    factors = [section["dataset"], section.get("grouping"), section.get("split"), protocol]
+    factors = [section["dataset"], *(_factor(writer, section, name) for name in ("grouping", "split")), protocol]
     return ", ".join(str(factor) for factor in factors if factor)
+
+
+def _factor(writer: Writer, section: Verdicts, name: str) -> str | None:
+    """Return a grouping or split in words; those of a study's own go by their names."""
+    value: str | None = section.get(name)
+    return writer.texts(f"{name}.{value}") if f"{name}.{value}" in writer.texts else value
 
 
 def run_of(rows: Sequence[Verdicts], recommended: Verdicts) -> list[Verdicts]:
@@ -499,11 +594,15 @@ def row_of(rows: Sequence[Verdicts], recommended: Verdicts) -> Verdicts:
     )
 
 
-def trust(writer: Writer, section: Verdicts, row: Verdicts) -> list[Sentence]:
+def trust(writer: Writer, section: Verdicts, row: Verdicts, model: str = "") -> list[Sentence]:
+    """Say how far a row's figures can be trusted; `model` is named where the reader cannot know it."""
     texts = writer.texts
     known = [name for name in ("f1", "roc_auc") if row["metrics"].get(name) is not None]
     listed = ", ".join(f"{writer.name_of(name)} {writer.measured(row, name)}" for name in known)
-    said = [texts.sentence("glance.numbers", values=listed)] if listed else []
+    said = []
+    if listed:
+        values = {"model": model, "values": listed}
+        said.append(texts.sentence("glance.numbers.model" if model else "glance.numbers", **values))
     places = [place for place in row.get("at_prevalence") or [] if place.get("precision") is not None]
     if places:
         place = places[-1]
@@ -514,7 +613,8 @@ def trust(writer: Writer, section: Verdicts, row: Verdicts) -> list[Sentence]:
         said.append(
             texts.sentence("glance.prevalence", prevalence=f"{100 * place['prevalence']:g}%", precision=precision)
         )
-    codes = dict.fromkeys(warning["code"] for warning in [*row["warnings"], *section["warnings"]])
+    warnings = model_warnings(row) if model else row["warnings"]
+    codes = dict.fromkeys(warning["code"] for warning in [*warnings, *section["warnings"]])
     if codes:
         said.append(texts.sentence("glance.warnings", codes=", ".join(codes)))
     if section["protocol"] != "labelled":

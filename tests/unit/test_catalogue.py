@@ -10,6 +10,7 @@ import yaml
 from logassay.blocks import Span
 from logassay.catalogue import Texts, placeholders
 from logassay.errors import UserError
+from logassay.mutate import OPERATORS
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "workflow/report/texts"
@@ -96,6 +97,42 @@ def keys_in(path: Path) -> tuple[set[str], set[str]]:
     return plain, {pattern for pattern in patterns if re.match(r"[a-z]+\\\.", pattern)}
 
 
+def evidence_names(tree: ast.Module) -> set[str]:
+    """Return the names that causes give their evidence by keyword, or in mappings of functions that state a cause."""
+    names = set()
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef) or function.name == "_cause":
+            continue
+        calls = [
+            node
+            for node in ast.walk(function)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_cause"
+        ]
+        names |= {keyword.arg for call in calls for keyword in call.keywords if keyword.arg}
+        if any(keyword.arg is None for call in calls for keyword in call.keywords):
+            mappings = [node for node in ast.walk(function) if isinstance(node, ast.Dict)]
+            names |= {key.value for node in mappings for key in node.keys if isinstance(key, ast.Constant)}
+    return names
+
+
+def test_every_operator_and_every_piece_of_evidence_has_a_text() -> None:
+    keys = Texts("en", FOLDER).entries.keys()
+    assert {key for key in keys if key.startswith("operator.")} == {f"operator.{name}" for name in OPERATORS}
+    source = ast.parse((ROOT / "scripts/logassay/diagnose.py").read_text(encoding="utf-8"))
+    names = evidence_names(source)
+    assert len(names) > 20
+    kinds = ("evidence", "metric", "column")
+    assert [name for name in sorted(names) if not keys & {f"{kind}.{name}" for kind in kinds}] == []
+    reasons = {
+        value.value
+        for node in ast.walk(source)
+        if isinstance(node, ast.Dict)
+        for key, value in zip(node.keys, node.values, strict=True)
+        if isinstance(key, ast.Constant) and key.value == "reason" and isinstance(value, ast.Constant)
+    }
+    assert {f"reason.{reason}" for reason in {*reasons, "few-anomalies"}} <= keys
+
+
 def test_every_text_is_used_and_every_text_used_is_there() -> None:
     plain, patterns = set(), set()
     for path in SOURCES:
@@ -109,6 +146,9 @@ def test_every_text_is_used_and_every_text_used_is_there() -> None:
     plain |= {f"column.{name}" for name in plain} | {f"{title}.alternative" for title in plain}
     patterns |= {rf"{pattern}\.alternative" for pattern in patterns if "chart" in pattern}
     patterns -= {r"column\..+"}
+    # Factors go by the names that the configuration gives them.
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
+    plain |= {f"{factor}.{name}" for factor in ("grouping", "split") for name in config[f"{factor}s"]}
     idle = [key for key in keys if key not in plain and not any(re.fullmatch(each, key) for each in patterns)]
     assert not idle
     said = {

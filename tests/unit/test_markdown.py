@@ -66,7 +66,10 @@ def test_figure_shows_its_picture_or_its_alternative() -> None:
     ("spans", "expected"),
     [
         ((Span("- x"),), "\\- x"),
-        ((Span("1. x"),), "\\1. x"),
+        ((Span("1. x"),), "1\\. x"),
+        ((Span("2)"),), "2\\)"),
+        ((Span("91.54% of them"),), "91.54% of them"),
+        ((Span("3.x"),), "3.x"),
         ((Span("=cmd"),), "\\=cmd"),
         ((Span("a\n# b"),), "a \\# b"),
         ((Span("95%", "strong"), Span("입니다")), "<strong>95%</strong>입니다"),

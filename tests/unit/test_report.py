@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from logassay import markdown, report
+from logassay import charts, markdown, report
 from logassay.blocks import Document, Explorer, Figure, Heading, Note, Paragraph, Table
 from logassay.catalogue import Texts
-from logassay.display import decimal
+from logassay.display import decimal, percent
 from logassay.errors import UserError
 from logassay.prose import Writer
 from tests.unit import verdicts as source
@@ -135,8 +135,10 @@ def test_metrics_without_a_difference_are_named_together() -> None:
     found = changed["sections"][0]["rows"][2]["warnings"]
     found += [found[0] | {"metric": "f1", "p": 0.5}, found[0] | {"metric": "recall", "others": ["logbert epoch 1"]}]
     text = as_text(documents(changed)[0])
-    assert "By accuracy, F1 it is not distinguishable from logbert epoch 1, logbert epoch 2 (p ≥ 0.500)." in text
-    assert "By recall it is not distinguishable from logbert epoch 1 (p ≥ 0.620)." in text
+    assert "By accuracy, F1 it is not distinguishable from Epoch 1, Epoch 2 (p ≥ 0.500)." in text
+    assert "By recall it is not distinguishable from Epoch 1 (p ≥ 0.620)." in text
+    # What one epoch has in common with another is no news where models are compared.
+    assert "NO-DIFFERENCE" not in as_text(documents(changed)[-1])
 
 
 def test_a_loss_that_rises_again_is_not_said_to_fall() -> None:
@@ -155,13 +157,18 @@ def test_a_loss_that_rises_again_is_not_said_to_fall() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_second_documents_percentages_to_the_digit(language: str) -> None:
     document = documents(SECOND, language)[-1]
-    table = next(table for table in tables(document) if len(table.columns) == 14)
+    table = next(table for table in tables(document) if len(table.columns) == 13)
     texts = [[cell.text for cell in row] for row in table.rows]
-    assert texts[0][:7] == ["DeepLog", "10", "7.20%", "7.20%", "99.97%", "0.00%", "13.43%"]
-    assert texts[0][9:] == ["3,598", "46,401", "1", "0", "DEGENERATE, VACUOUS-TARGET"]
-    assert texts[1][:7] == ["LogAnomaly", "10", "88.02%", "7.95%", "6.28%", "94.36%", "7.02%"]
-    assert texts[1][9:] == ["226", "2,617", "3,373", "43,784", "CHANCE, VACUOUS-TARGET, BEATEN-BY-BASELINE"]
-    assert [cell.text for row in table.rows for cell in row if cell.best] == [texts[2][6]]
+    assert texts[0][:6] == ["DeepLog", "10", "3,598", "46,401", "1", "0"]
+    assert texts[0][6:11] == ["7.20%", "7.20%", "99.97%", "0.00%", "13.43%"]
+    assert texts[1][:6] == ["LogAnomaly", "10", "226", "2,617", "3,373", "43,784"]
+    assert texts[1][6:11] == ["88.02%", "7.95%", "6.28%", "94.36%", "7.02%"]
+    assert [cell.text for row in table.rows for cell in row if cell.best] == [texts[2][10]]
+    warned = next(table for table in tables(document) if len(table.columns) == 2)
+    assert [[cell.text for cell in row] for row in warned.rows] == [
+        ["DeepLog", "DEGENERATE, VACUOUS-TARGET"],
+        ["LogAnomaly", "CHANCE, VACUOUS-TARGET, BEATEN-BY-BASELINE"],
+    ]
 
 
 SENTENCES = {
@@ -180,7 +187,9 @@ SENTENCES = {
         "about 3 h 20 min. It follows from 20 epochs at 600 s",
         "DeepLog misses its targets on validation data by: F1 40.00 points.",
         "No threshold reaches both recall and specificity.",
-        "Not usable: DeepLog, LogAnomaly.",
+        "Trained models that are not usable: DeepLog, LogAnomaly.",
+        "Trained models that are usable: LogRobust.",
+        "Figures of LogRobust: F1 84.52%",
         "Ruled out: Training ended too early.",
         "Too few sample sizes to say",
     ],
@@ -225,8 +234,168 @@ def test_nothing_is_called_the_best_where_models_are_alike() -> None:
     text = as_text(document)
     assert "higher than that of every other model" not in text
     assert "By F1, the following cannot be told apart from it: LogAnomaly." in text
-    assert "Simple baselines are among them: LogAnomaly." in text
+    assert "Simple baselines are among them: LogAnomaly. By F1, at the thresholds as they are, nothing" in text
     assert not any(cell.best for table in tables(document) for row in table.rows for cell in row)
+
+
+def compared(a: str, b: str, metric: str, distinguishable: bool) -> dict[str, Any]:
+    return SECOND["sections"][0]["comparisons"][0] | {
+        "a": a,
+        "b": b,
+        "metric": metric,
+        "distinguishable": distinguishable,
+    }
+
+
+def test_a_trained_model_that_ranks_better_is_not_called_unneeded() -> None:
+    changed = copy.deepcopy(SECOND)
+    section = changed["sections"][0]
+    section["models"][1] |= {"baseline": True, "state": "usable"}
+    section["best"] = {"f1": ["LogAnomaly"], "roc_auc": ["LogRobust"]}
+    section["comparisons"] = [compared("LogRobust", "LogAnomaly", "roc_auc", True)]
+    text = as_text(documents(changed)[-1])
+    assert "By ROC-AUC, however, LogRobust is better than LogAnomaly, beyond chance" in text
+    assert "a trained model is needed" not in text
+    assert "baselines are among them" not in text, "there are no others"
+    section["comparisons"] = [compared("LogRobust", "LogAnomaly", "roc_auc", False)]
+    text = as_text(documents(changed)[-1])
+    assert "By F1, at the thresholds as they are, nothing here shows that a trained model is needed." in text
+
+
+def test_a_leader_has_to_lead_models_that_look_at_nothing_too() -> None:
+    """No test compares these; in a mix of one to one, flagging all has an F1 of 66.67%."""
+    rows = [source.row("LogBert", 1, (502, 163, 837, 498)), source.row("flag-all", 1, (1000, 1000, 0, 0))]
+    models = [source.model("LogBert", 1, 1), source.model("flag-all", 1, 1, baseline=True)]
+    document = documents(source.verdicts(source.section(rows, models, best={"f1": ["LogBert"]})))[-1]
+    text = as_text(document)
+    assert "higher than that of every other model" not in text.split("All models")[0]
+    assert "A model that looks at nothing reaches as much by F1: flag-all (66.67%)." in text
+    assert not any(cell.best for table in tables(document) for row in table.rows for cell in row)
+    intervals = next(table for table in tables(document) if table.caption == "95% intervals.")
+    assert [row[4].text == "-" for row in intervals.rows] == [False, True], "no interval for the F1 of flag-all"
+    # 68% lies above 66.67%, but its interval reaches below.
+    rows[0] = source.row("LogBert", 1, (600, 165, 835, 400))
+    text = as_text(documents(source.verdicts(source.section(rows, models, best={"f1": ["LogBert"]})))[-1])
+    assert "higher than that of every other model" not in text.split("All models")[0]
+    assert "looks at nothing reaches" not in text
+
+
+@pytest.mark.parametrize(
+    ("state", "met", "beaten", "said"),
+    [
+        (
+            "usable",
+            None,
+            False,
+            "It is better than chance, and no simple baseline of this study is shown to beat it by",
+        ),
+        ("usable", True, False, "to beat it by F1 or ROC-AUC. It meets the targets on validation data."),
+        (
+            "weak",
+            None,
+            True,
+            "with reservations. The simple baseline count-vector beats it by accuracy, F1.",
+        ),
+        ("weak", False, False, "only of use with reservations. It misses targets on validation data."),
+    ],
+)
+def test_reservations_are_named(state: str, met: bool | None, beaten: bool, said: str) -> None:
+    warnings = [
+        {"code": "BEATEN-BY-BASELINE", "metric": name, "baseline": "count-vector"} for name in ("accuracy", "f1")
+    ]
+    found = {"state": state, "targets": {"met": met}}
+    sentences = Writer(Texts("en", FOLDER), decimal).state(found, {"warnings": warnings if beaten else []})
+    text = " ".join("".join(span.text for span in sentence) for sentence in sentences)
+    assert said in text
+    assert ("targets" in text) == (met is not None)
+
+
+def test_no_epoch_without_false_alarms_names_the_epoch_of_the_rate() -> None:
+    changed = copy.deepcopy(FIRST)
+    section = changed["sections"][0]
+    upper = 1 - section["rows"][2]["intervals"]["specificity"][0]
+    section["models"][0]["uses"] = {
+        "no_false_alarms": {"epoch": None, "why": "some-on-validation", "upper_fpr": upper},
+    }
+    text = as_text(documents(changed)[0])
+    assert f"At its threshold as it is, epoch 3 may flag up to {100 * upper:.2f}% of normal sequences" in text
+    assert "The threshold is set such that 1% false alarms are allowed" in text
+    changed["threshold"] = {"strategy": "f1", "targets": {}}
+    assert "Every epoch has false alarms on validation data; raise" in as_text(documents(changed)[0])
+
+
+def test_advice_to_use_a_baseline_names_it_and_the_metric() -> None:
+    advice = {"kind": "use-baseline", "model": "deeplog", "baseline": "count-vector", "expected": {"metric": "f1"}}
+    said = Writer(Texts("en", FOLDER), percent).advice(advice)
+    assert "".join(span.text for span in said).startswith("Use the simple baseline count-vector instead of deeplog")
+    assert "by F1" in "".join(span.text for span in said)
+
+
+def test_advice_on_a_threshold_says_what_it_holds_for_and_what_it_costs() -> None:
+    advice = {
+        "kind": "lower-threshold",
+        "model": "deeplog",
+        "changes": {},
+        "command": "snakemake",
+        "cost_seconds": 36.0,
+        "cost_basis": None,
+        "evaluations": 34,
+        "in_place": True,
+        "expected": {
+            "metric": "f1",
+            "from": 0.2,
+            "to": 0.25,
+            "low": 0.21,
+            "high": 0.3,
+            "part": "test",
+            "prevalence": 0.05,
+            "false_positive_rates": [0.01, 0.035],
+            "optimistic": True,
+        },
+        "basis": "measured",
+    }
+    writer = Writer(Texts("en", FOLDER), percent)
+    writer.steps([advice], 1)
+    text = as_text(Document("d", "en", "D", writer.blocks))
+    assert "F1 20.00% → 25.00% (95% interval 21.00% to 30.00%), measured in this study." in text
+    assert "F1 is that where 5% of all sequences are anomalous." in text
+    assert "The false-positive rate on validation data goes from 1.00% to 3.50%." in text
+    assert "is optimistic." in text
+    assert "about 36 s for 34 evaluations" in text
+    assert "replaces them" in text
+
+
+def test_epochs_are_compared_by_every_metric_there_is() -> None:
+    changed = copy.deepcopy(FIRST)
+    differ = changed["sections"][0]["models"][0]["epochs_differ"]
+    differ["metrics"] = [{"metric": "f1", "p": 0.4}, {"metric": "roc_auc", "p": 1.0}]
+    text = as_text(documents(changed)[0])
+    assert "The epochs cannot be told apart by F1, ROC-AUC (" in text
+    assert "By metric: F1 p = 0.400, ROC-AUC p = 1.000." in text
+    differ |= {"distinguishable": True, "metric": "roc_auc", "p": 0.0001}
+    assert "At least two epochs differ in ROC-AUC beyond chance" in as_text(documents(changed)[0])
+
+
+def test_the_explorer_begins_with_the_best_model() -> None:
+    changed = copy.deepcopy(SECOND)
+    curve = {"thresholds": [0.2, 0.8], "tp": [3000, 0], "fp": [500, 0]}
+    for row in changed["sections"][0]["rows"]:
+        row["curve"] = curve
+    explorer = next(block for block in documents(changed)[-1].blocks if isinstance(block, Explorer))
+    assert [curve.model for curve in explorer.curves] == ["LogRobust", "DeepLog", "LogAnomaly"]
+
+
+def test_tied_scores_are_joined_straight_in_both_rates() -> None:
+    values = [
+        {"x": 0, "y": 0.65, "series": "a", "chosen": True},
+        {"x": 1, "y": 1, "series": "a", "chosen": False},
+        {"x": 0, "y": 0.5, "series": "b", "chosen": False},
+    ]
+    joined = charts._joined(values)
+    assert [joined[0], *joined[-2:]] == values
+    assert len(joined) > 20
+    assert all(point["y"] == pytest.approx(0.65 + 0.35 * point["x"]) for point in joined[:-1])
+    assert [point["x"] for point in joined[:-1]] == sorted(point["x"] for point in joined[:-1])
 
 
 def test_models_that_no_test_compares_are_not_ranked() -> None:
@@ -289,6 +458,7 @@ def test_seeds_sizes_sections_and_ranking() -> None:
     assert "closer than 0.98" in text
     titles = [block.text for block in document.blocks if isinstance(block, Heading) and block.level == 2]
     assert titles[0] == "At a glance"
+    assert as_text(documents(several, "ko")[-1]).count("## hdfs, 세션 단위, 시간순 분할, ") == 2
     assert titles[2] == "hdfs, session, chronological, pseudo-anomalies (2% of the events mutated)"
     anchors = [block.anchor for block in document.blocks if isinstance(block, Heading)]
     assert len(anchors) == len(set(anchors))
@@ -374,6 +544,8 @@ def test_every_code_has_words(language: str) -> None:
     assert "None" not in text
     assert "{" not in text
     writer = Writer(Texts(language, FOLDER), decimal)
+    assert writer.steps([{"kind": "use", "model": "logbert"}], 1) is None
+    assert len(writer.blocks) == 2, "what can be used as it is has no cost"
     assert "25.00%" in "".join(span.text for span in writer.cause(model["diagnosis"][0]))
     for why in WHY:
         assert writer.texts(f"why.{why}")

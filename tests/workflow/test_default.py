@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ from typing import Any
 import polars as pl
 import pytest
 import yaml
+from playwright.sync_api import Locator, sync_playwright
 
+from tests.browser.conftest import QUIET, Opened
+from tests.browser.test_page import move
 from tests.workflow.project import ROOT, Project
 
 pytestmark = pytest.mark.xdist_group("default")
@@ -81,6 +85,41 @@ def test_twice_the_same_bytes(default_study: Project, tmp_path: Path) -> None:
             one, two = (json.loads(each.read_text()) for each in (path, second[name]))
             assert one.pop("durations").keys() == two.pop("durations").keys()
             assert one == two, name
+
+
+@pytest.mark.parametrize(("name", "language"), [("comparison_report", "en"), ("epoch_report_deeplog", "ko")])
+def test_the_pages_show_what_the_evaluations_hold(default_study: Project, name: str, language: str) -> None:
+    """In a browser: at the chosen threshold and at others, for each checkpoint of DeepLog."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("no Chromium here: apt-get install chromium")
+    address = (default_study.root / f"results/studies/default/report/{name}.{language}.html").as_uri()
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=QUIET)
+        opened = Opened(browser, address)
+        explorer = opened.page.locator(".explorer").first  # of the labelled test part
+        pickers = explorer.locator("select")
+        if pickers.count() == 2:
+            pickers.first.select_option(label="deeplog")
+        for epoch in range(3):
+            pickers.last.select_option(index=epoch)
+            path = f"model=deeplog/evaluation=labelled/epoch_{epoch + 1}/evaluation_results_epoch_{epoch + 1}.json"
+            evaluation = json.loads(next(default_study.root.glob(f"results/runs/**/{path}")).read_text())
+            assert shown(explorer) == evaluation["counts"]
+            normal, anomalous = evaluation["data"]["normal"], evaluation["data"]["anomalous"]
+            for step in (0, 20, 60):
+                tp, fp = (evaluation["curve"][count][step] for count in ("tp", "fp"))
+                move(explorer.locator("input[type=range]").first, step)
+                assert shown(explorer) == {"tp": tp, "fp": fp, "tn": normal - fp, "fn": anomalous - tp}
+        assert opened.complaints == []
+        assert opened.requests == [address]
+        browser.close()
+
+
+def shown(explorer: Locator) -> dict[str, int]:
+    """The four counts that an explorer shows."""
+    cells = explorer.locator("[data-count]").evaluate_all("cells => cells.map(e => [e.dataset.count, e.innerText])")
+    return {name: int(text.replace(",", "")) for name, text in cells}
 
 
 def test_the_snakemake_report_works_offline(default_study: Project) -> None:

@@ -10,7 +10,8 @@
   function theme(button) {
     const system = matchMedia("(prefers-color-scheme: dark)");
     const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
-    const show = () => button.setAttribute("aria-pressed", String(dark()));
+    // The button names the theme that it leads to.
+    const show = () => { button.textContent = dark() ? button.dataset.light : button.dataset.dark; };
     button.addEventListener("click", () => {
       root.dataset.theme = dark() ? "light" : "dark";
       show();
@@ -166,8 +167,9 @@
       pickCheckpoint();
     }
 
-    const first = new Map(curves.map((each, at) => [each.model, at]).reverse());
-    model.append(...[...first].reverse().map(([name, at]) => new Option(name, at)));
+    const first = new Map();
+    curves.forEach((each, at) => { if (!first.has(each.model)) first.set(each.model, at); });
+    model.append(...[...first].map(([name, at]) => new Option(name, at)));
     model.addEventListener("change", pickModel);
     checkpoint.addEventListener("change", pickCheckpoint);
     threshold.addEventListener("input", update);
