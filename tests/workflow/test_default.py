@@ -101,9 +101,10 @@ def test_the_pages_show_what_the_evaluations_hold(default_study: Project, name: 
         pickers = explorer.locator("select")
         if pickers.count() == 2:
             pickers.first.select_option(label="deeplog")
-        for epoch in range(3):
-            pickers.last.select_option(index=epoch)
-            path = f"model=deeplog/evaluation=labelled/epoch_{epoch + 1}/evaluation_results_epoch_{epoch + 1}.json"
+        names = [(option.text_content() or "").lower() for option in pickers.last.locator("option").all()]
+        for epoch in (1, 2, 3):
+            pickers.last.select_option(index=next(i for i, name in enumerate(names) if f"epoch {epoch}" in name))
+            path = f"model=deeplog/evaluation=labelled/epoch_{epoch}/evaluation_results_epoch_{epoch}.json"
             evaluation = json.loads(next(default_study.root.glob(f"results/runs/**/{path}")).read_text())
             assert shown(explorer) == evaluation["counts"]
             normal, anomalous = evaluation["data"]["normal"], evaluation["data"]["anomalous"]
