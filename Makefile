@@ -24,7 +24,7 @@ report: $(VENV)/.ready
 	$(BIN)/snakemake --cores all $(if $(STUDY),--configfile $(STUDY)) -- reports
 
 test: lint
-	$(BIN)/python -m pytest tests -n 2 --dist loadgroup
+	$(BIN)/python -m pytest tests -n 2 --dist loadfile
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

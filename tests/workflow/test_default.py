@@ -16,7 +16,6 @@ from tests.browser.conftest import QUIET, Opened
 from tests.browser.test_page import move
 from tests.workflow.project import ROOT, Project
 
-pytestmark = pytest.mark.xdist_group("default")
 DEFAULT: dict[str, Any] = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 
 

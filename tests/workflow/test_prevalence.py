@@ -10,7 +10,6 @@ import pytest
 
 from tests.workflow.project import ROOT, STUDY, Project, merged
 
-pytestmark = pytest.mark.xdist_group("prevalence")
 SPLIT = "results/runs/dataset=simulated/grouping=session/split=chronological/seed=1"
 RUN = f"{SPLIT}/size=200/model=new-event"
 MODEL = "size=200/model=new-event"

@@ -11,8 +11,6 @@ import yaml
 
 from tests.workflow.project import ROOT, STUDY, Project, merged
 
-pytestmark = pytest.mark.xdist_group("built once")
-
 VARIANTS = yaml.safe_load((ROOT / "config/models.yaml").read_text())["models"]
 SMALL = {"logbert": "logbert-small"}
 """The variant that stands for a module, where the first one is slow."""

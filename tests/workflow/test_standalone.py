@@ -10,7 +10,6 @@ import pytest
 
 from tests.workflow.project import ROOT, Project
 
-pytestmark = pytest.mark.xdist_group("built once")
 SPLIT = "results/runs/dataset=simulated/grouping=session/split=chronological/seed=1"
 RUN = f"{SPLIT}/size=200/model=deeplog"
 
