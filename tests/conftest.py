@@ -1,9 +1,12 @@
-"""Shared by all tests: where the real logs lie, if they do."""
+"""Shared by all tests: where the real logs lie, if they do, and a headless Chromium, if it is installed."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -15,3 +18,26 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real logs here: set LOGASSAY_REAL_DATA to a folder that has them")
     return folder
+
+
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("no Chromium here: apt-get install chromium")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=QUIET)
+        yield browser
+        browser.close()

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,9 @@ from typing import Any
 import polars as pl
 import pytest
 import yaml
-from playwright.sync_api import Locator, sync_playwright
+from playwright.sync_api import Browser, Locator
 
-from tests.browser.conftest import QUIET, Opened
+from tests.browser.conftest import Opened
 from tests.browser.test_page import move
 from tests.workflow.project import ROOT, Project
 
@@ -87,33 +86,30 @@ def test_twice_the_same_bytes(default_study: Project, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "language"), [("comparison_report", "en"), ("epoch_report_deeplog", "ko")])
-def test_the_pages_show_what_the_evaluations_hold(default_study: Project, name: str, language: str) -> None:
+def test_the_pages_show_what_the_evaluations_hold(
+    default_study: Project, chromium: Browser, name: str, language: str
+) -> None:
     """In a browser: at the chosen threshold and at others, for each checkpoint of DeepLog."""
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("no Chromium here: apt-get install chromium")
     address = (default_study.root / f"results/studies/default/report/{name}.{language}.html").as_uri()
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=QUIET)
-        opened = Opened(browser, address)
-        explorer = opened.page.locator(".explorer").first  # of the labelled test part
-        pickers = explorer.locator("select")
-        if pickers.count() == 2:
-            pickers.first.select_option(label="deeplog")
-        names = [(option.text_content() or "").lower() for option in pickers.last.locator("option").all()]
-        for epoch in (1, 2, 3):
-            pickers.last.select_option(index=next(i for i, name in enumerate(names) if f"epoch {epoch}" in name))
-            path = f"model=deeplog/evaluation=labelled/epoch_{epoch}/evaluation_results_epoch_{epoch}.json"
-            evaluation = json.loads(next(default_study.root.glob(f"results/runs/**/{path}")).read_text())
-            assert shown(explorer) == evaluation["counts"]
-            normal, anomalous = evaluation["data"]["normal"], evaluation["data"]["anomalous"]
-            for step in (0, 20, 60):
-                tp, fp = (evaluation["curve"][count][step] for count in ("tp", "fp"))
-                move(explorer.locator("input[type=range]").first, step)
-                assert shown(explorer) == {"tp": tp, "fp": fp, "tn": normal - fp, "fn": anomalous - tp}
-        assert opened.complaints == []
-        assert opened.requests == [address]
-        browser.close()
+    opened = Opened(chromium, address)
+    explorer = opened.page.locator(".explorer").first  # of the labelled test part
+    pickers = explorer.locator("select")
+    if pickers.count() == 2:
+        pickers.first.select_option(label="deeplog")
+    names = [(option.text_content() or "").lower() for option in pickers.last.locator("option").all()]
+    for epoch in (1, 2, 3):
+        pickers.last.select_option(index=next(i for i, name in enumerate(names) if f"epoch {epoch}" in name))
+        path = f"model=deeplog/evaluation=labelled/epoch_{epoch}/evaluation_results_epoch_{epoch}.json"
+        evaluation = json.loads(next(default_study.root.glob(f"results/runs/**/{path}")).read_text())
+        assert shown(explorer) == evaluation["counts"]
+        normal, anomalous = evaluation["data"]["normal"], evaluation["data"]["anomalous"]
+        for step in (0, 20, 60):
+            tp, fp = (evaluation["curve"][count][step] for count in ("tp", "fp"))
+            move(explorer.locator("input[type=range]").first, step)
+            assert shown(explorer) == {"tp": tp, "fp": fp, "tn": normal - fp, "fn": anomalous - tp}
+    assert opened.complaints == []
+    assert opened.requests == [address]
+    opened.context.close()
 
 
 def shown(explorer: Locator) -> dict[str, int]:
