@@ -4,6 +4,7 @@ min_version("9.27.0")
 
 
 configfile: f"{workflow.basedir}/config/config.yaml"
+configfile: f"{workflow.basedir}/config/formats.yaml"
 configfile: f"{workflow.basedir}/config/datasets.yaml"
 configfile: f"{workflow.basedir}/config/models.yaml"
 

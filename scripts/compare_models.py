@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> None:
     from snakemake.utils import update_config
 
     config: dict[str, Any] = {}
-    for name in ("config.yaml", "datasets.yaml", "models.yaml"):
+    for name in ("config.yaml", "formats.yaml", "datasets.yaml", "models.yaml"):
         update_config(config, yaml.safe_load((ROOT / "config" / name).read_text(encoding="utf-8")))
     targets = {name: getattr(args, f"target_{name}") for name in METRICS}
     study = front.comparison(

@@ -1,7 +1,7 @@
 """Read a raw log once more for the numbers in its messages, line by line, for the models that look at them.
 
 Rows and line numbers are those of the parsed lines. What counts as a number follows from the masks of the line format,
-which is JSON with the keys of an entry under `formats:` in config/datasets.yaml.
+which is JSON with the keys of an entry under `formats:` in config/formats.yaml.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Parse a raw log into Parquet: lines, distinct masked messages, rejected lines, and a report that adds up.
 
-The line format is JSON with the keys of an entry under `formats:` in config/datasets.yaml. The files do not depend
+The line format is JSON with the keys of an entry under `formats:` in config/formats.yaml. The files do not depend
 on the number of threads.
 """
 

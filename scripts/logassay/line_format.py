@@ -1,4 +1,4 @@
-"""What a line looks like: header pattern, time, session keys, label and masks, from an entry of config/datasets.yaml.
+"""What a line looks like: header pattern, time, session keys, label and masks, from an entry of config/formats.yaml.
 
 The patterns are checked here, once; parse applies them to blocks of lines.
 """
@@ -22,7 +22,7 @@ BEFORE = "__before_content"
 
 @dataclass(frozen=True)
 class LineFormat:
-    """How the lines of a log are read; see config/datasets.yaml for the meaning of each part.
+    """How the lines of a log are read; see config/formats.yaml for the meaning of each part.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class LineFormat:
 
     @classmethod
     def from_dict(cls, name: str, values: Mapping[str, Any]) -> "LineFormat":
-        """Build a format from an entry of config/datasets.yaml.
+        """Build a format from an entry of config/formats.yaml.
 
         Raises
         ------
@@ -163,7 +163,7 @@ def _check_keys(key: str, values: Any, *, required: Iterable[str] = (), known: I
         raise UserError(f"{key} is {values!r}; it must be a group of settings.")
     for name in sorted(required):
         if values.get(name) is None:
-            raise UserError(f"{key}.{name} is missing; add it (config/datasets.yaml shows how).")
+            raise UserError(f"{key}.{name} is missing; add it (config/formats.yaml shows how).")
     for name in values:
         allowed = sorted(required if known is None else known)
         if name not in allowed:

@@ -9,7 +9,7 @@ from drain3.drain import Drain
 
 from logassay.template import DrainSettings, mine
 
-FORMATS = yaml.safe_load((Path(__file__).resolve().parents[2] / "config/datasets.yaml").read_text())["formats"]
+FORMATS = yaml.safe_load((Path(__file__).resolve().parents[2] / "config/formats.yaml").read_text())["formats"]
 
 
 @pytest.mark.parametrize("masks", ["hdfs", "bgl", None])

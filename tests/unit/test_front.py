@@ -131,7 +131,7 @@ def test_mistakes(options: dict[str, Any], told: str) -> None:
 def test_the_study_is_valid() -> None:
     """With the project's own configuration under it, the schema has no objection."""
     config: dict[str, Any] = {}
-    for name in ("config.yaml", "datasets.yaml", "models.yaml"):
+    for name in ("config.yaml", "formats.yaml", "datasets.yaml", "models.yaml"):
         config |= yaml.safe_load((ROOT / "config" / name).read_text())
     options = {"batch_size": 32, "seeds": [1, 2], "optimize_threshold": True, "targets": {"specificity": 0.7}}
     study = front.comparison(config, sample_size=10_000, models=["logrobust"], **options)

@@ -23,7 +23,7 @@ from logassay.line_format import LineFormat
 from logassay.parse import ParseReport, parse
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIG = yaml.safe_load((ROOT / "config" / "datasets.yaml").read_text())
+CONFIG = yaml.safe_load((ROOT / "config" / "formats.yaml").read_text())
 FORMATS = {name: LineFormat.from_dict(name, values) for name, values in CONFIG["formats"].items()}
 OUTPUTS = ("lines.parquet", "messages.parquet", "rejects.parquet")
 

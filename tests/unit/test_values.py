@@ -23,7 +23,7 @@ from logassay.sequence import Grouping, group
 from logassay.values import align, extract, find_numbers
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIG = yaml.safe_load((ROOT / "config" / "datasets.yaml").read_text())
+CONFIG = yaml.safe_load((ROOT / "config" / "formats.yaml").read_text())
 FORMATS = {name: LineFormat.from_dict(name, values) for name, values in CONFIG["formats"].items()}
 PLAIN = LineFormat.from_dict(
     "plain", {"header": "^(?P<time>[^ ]+) (?P<content>.*)$", "timestamp": {"text": "{time}", "format": "%s"}}

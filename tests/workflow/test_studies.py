@@ -50,7 +50,7 @@ def read(name: str) -> dict[str, Any]:
 def whole(study: dict[str, Any]) -> dict[str, Any]:
     """The project's configuration with a study laid over it."""
     config: dict[str, Any] = {}
-    for name in ("config.yaml", "datasets.yaml", "models.yaml"):
+    for name in ("config.yaml", "formats.yaml", "datasets.yaml", "models.yaml"):
         config = merged(config, yaml.safe_load((ROOT / "config" / name).read_text()))
     return merged(config, study)
 
