@@ -354,7 +354,8 @@ def test_a_wrong_format_is_named(changes: dict[str, Any], message: str) -> None:
 
 
 def test_datasets_name_formats_that_exist() -> None:
-    assert {dataset["format"] for dataset in CONFIG["datasets"].values()} <= set(FORMATS)
+    datasets = yaml.safe_load((ROOT / "config" / "datasets.yaml").read_text())["datasets"]
+    assert {dataset["format"] for dataset in datasets.values()} <= set(FORMATS)
 
 
 # Texts out of which headers can come about, and anything else.
