@@ -13,6 +13,7 @@ import polars as pl
 
 from logassay.errors import UserError
 from logassay.files import write_json, write_parquet
+from logassay.labels import Labels, line_labels, read_labels
 
 COLUMNS = ["sequence", "id", "label", "kind", "start", "end", "first_line", "message_ids", "gaps"]
 
@@ -35,78 +36,6 @@ class Grouping:
     length: float = 0
     stride: float = 0
     label: Literal["any", "last"] = "any"
-
-
-@dataclass(frozen=True)
-class Labels:
-    """A CSV with one label per session, such as Loghub's `anomaly_label.csv`, and optionally one with the kinds.
-
-    Attributes
-    ----------
-    path : Path
-        CSV with a header line.
-    key, label : str
-        Names of the columns that hold the session key and its label.
-    normal, anomalous : str
-        The two values of the label column.
-    kinds : Path or None
-        CSV with the columns `key` and `Kind`: what sort of anomaly a session is, where that is known.
-    """
-
-    path: Path
-    key: str = "BlockId"
-    label: str = "Label"
-    normal: str = "Normal"
-    anomalous: str = "Anomaly"
-    kinds: Path | None = None
-
-
-def read_labels(labels: Labels) -> pl.DataFrame:
-    """Read session labels.
-
-    Returns
-    -------
-    polars.DataFrame
-        Columns `id` (str), `label` (bool, True = anomalous), `kind` (str or null).
-
-    Raises
-    ------
-    UserError
-        If a column is missing, a value is neither normal nor anomalous, or a session has two labels.
-    """
-    frame = _read_csv(labels.path, [labels.key, labels.label])
-    frame = frame.select(id=pl.col(labels.key).str.strip_chars(), value=pl.col(labels.label).str.strip_chars())
-    wrong = frame.with_row_index("row", offset=2).filter(~pl.col("value").is_in([labels.normal, labels.anomalous]))
-    if wrong.height:
-        row, value = wrong.row(0, named=True)["row"], wrong.row(0, named=True)["value"]
-        raise UserError(
-            f"{labels.path} line {row} has the label {value!r}, which is neither {labels.normal!r} nor "
-            f"{labels.anomalous!r}; set the dataset's labels.normal and labels.anomalous to the values in the file."
-        )
-    frame = frame.select("id", label=pl.col("value") == labels.anomalous).unique(maintain_order=True)
-    twice = frame.filter(pl.col("id").is_duplicated())
-    if twice.height:
-        raise UserError(f"{labels.path} labels {twice['id'][0]!r} both ways; keep one line for each session.")
-    if labels.kinds is None:
-        return frame.with_columns(kind=pl.lit(None, dtype=pl.String))
-    kinds = _read_csv(labels.kinds, [labels.key, "Kind"]).select(id=pl.col(labels.key), kind=pl.col("Kind"))
-    return frame.join(kinds.unique("id", maintain_order=True), on="id", how="left", maintain_order="left")
-
-
-def _read_csv(path: Path, columns: list[str]) -> pl.DataFrame:
-    try:
-        frame = pl.read_csv(path, infer_schema=False)
-    except FileNotFoundError:
-        raise UserError(f"The label file {path} does not exist; correct the dataset's labels.file.") from None
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise UserError(f"{path} is not a readable CSV file ({str(error).splitlines()[0]}); correct it.") from None
-    missing = [column for column in columns if column not in frame.columns]
-    if missing:
-        raise UserError(
-            f"{path} has no column {missing[0]!r} but {', '.join(map(repr, frame.columns))}; "
-            "name its columns in the dataset's labels.key and labels.label."
-        )
-    return frame.select(columns)
 
 
 def _by_session(lines: pl.LazyFrame) -> pl.DataFrame:
@@ -190,17 +119,6 @@ def _time_windows(
     return starts[ends > starts], ends[ends > starts]
 
 
-def _line_labels(lines: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
-    """Give each line the label of its sessions: anomalous if any of them is."""
-    exploded = (
-        lines.select("line", id="keys").explode("id", empty_as_null=True).join(labels, on="id", how="left").sort("line")
-    )
-    per_line = exploded.group_by("line", maintain_order=True).agg(
-        alert=pl.when(pl.col("label").is_not_null().any()).then(pl.col("label").any())
-    )
-    return lines.drop("alert").with_columns(alert=per_line["alert"])
-
-
 def group(lines_path: Path, grouping: Grouping, labels: Labels | None) -> tuple[pl.DataFrame, dict[str, Any]]:
     """Build the sequences of a parsed log.
 
@@ -274,7 +192,7 @@ def _sessions(lines_path: Path, known: pl.DataFrame | None) -> tuple[pl.DataFram
 def _cut(lines_path: Path, grouping: Grouping, known: pl.DataFrame | None) -> tuple[pl.DataFrame, dict[str, int]]:
     lines = pl.read_parquet(lines_path)
     if known is not None:
-        lines = _line_labels(lines, known.select("id", "label"))
+        lines = line_labels(lines, known.select("id", "label"))
     if grouping.by == "window":
         starts, ends = _line_windows(lines.height, int(grouping.length), int(grouping.stride))
     else:
