@@ -40,7 +40,7 @@ def arguments() -> argparse.ArgumentParser:
     data = parser.add_argument_group("data")
     source = data.add_mutually_exclusive_group()
     source.add_argument("--dataset", metavar="NAME", help="a dataset of config/datasets.yaml")
-    source.add_argument("--log", dest="raw_log", type=Path, metavar="FILE", help="a raw log: plain, .gz or .zst")
+    source.add_argument("--log", dest="raw_log", type=Path, metavar="FILE", help="a raw log, plain or packed")
     data.add_argument("--labels", type=Path, metavar="FILE", help="CSV with BlockId and Label (Normal or Anomaly)")
     data.add_argument("--format", default="hdfs", metavar="NAME", help="format of the log's lines (default: hdfs)")
     data.add_argument("--grouping", metavar="NAME", help="how lines become sequences, such as session or lines-10")

@@ -1,30 +1,29 @@
-"""Fetch a raw log (or its label file) and check it.
+"""Fetch a raw log and check it.
 
-The file appears under its final name only when its SHA-256 is the one given. Nothing is unpacked: the parser
-reads .gz and .zst files as they are.
+The file appears under its final name only when its checksums are the ones given; a transfer that was cut goes on where
+it was. Nothing is unpacked: the parser reads compressed files and archives as they are.
 """
 
 import argparse
 from pathlib import Path
 
 from logassay import cli
-from logassay.acquire import download
+from logassay.download import download
 
 
 def arguments() -> argparse.ArgumentParser:
     """Return the command line of this program."""
     parser = cli.parser(__doc__)
     parser.add_argument("--url", required=True, help="http, https or file URL of the file to fetch")
-    parser.add_argument(
-        "--sha256", required=True, metavar="HEX", help="expected SHA-256 of the file, 64 hexadecimal digits"
-    )
+    parser.add_argument("--sha256", metavar="HEX", help="expected SHA-256 of the file, 64 hexadecimal digits")
+    parser.add_argument("--md5", metavar="HEX", help="expected MD5 of the file, where its publisher gives no other")
     parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="where to put the file")
     return parser
 
 
 def run(args: argparse.Namespace) -> None:
     """Download what the command line asks for."""
-    download(args.url, args.sha256, args.output)
+    download(args.url, args.output, sha256=args.sha256, md5=args.md5)
 
 
 if __name__ == "__main__":

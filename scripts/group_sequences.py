@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from logassay import cli, sequence
+from logassay.labels import Intervals, Labels
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -27,7 +28,24 @@ def arguments() -> argparse.ArgumentParser:
         default=["BlockId", "Label", "Normal", "Anomaly"],
         help="names of its key and label columns, and the two values (default: those of Loghub's HDFS)",
     )
+    parser.add_argument("--intervals", type=Path, help="CSV with intervals of time in which lines are anomalous")
+    parser.add_argument(
+        "--interval-columns",
+        nargs="+",
+        metavar="COLUMN",
+        default=["start", "end"],
+        help="names of its columns of start, end and, if there is one, kind (default: start end)",
+    )
+    parser.add_argument("--interval-zone", metavar="ZONE", help="zone of those times that are written without one")
+    parser.add_argument("--utc", action="store_true", help="the times of the lines are UTC, not as written in the log")
     parser.add_argument("--kinds", type=Path, help="CSV with the kind of each anomalous session (columns KEY, Kind)")
+    parser.add_argument(
+        "--memory-mb",
+        type=int,
+        default=2000,
+        metavar="MB",
+        help="memory to use; the sequences do not depend on it (default: 2000)",
+    )
     parser.add_argument("--output", type=Path, required=True, help="sequences, Parquet")
     parser.add_argument("--report", type=Path, required=True, help="counts, JSON")
     return parser
@@ -36,9 +54,14 @@ def arguments() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> None:
     """Build and write the sequences."""
     key, label, normal, anomalous = args.label_columns
-    labels = sequence.Labels(args.labels, key, label, normal, anomalous, args.kinds) if args.labels else None
+    labels: Labels | Intervals | None = None
+    if args.intervals:
+        start, end, kind = (*args.interval_columns, None)[:3]
+        labels = Intervals(args.intervals, start, end, kind, args.interval_zone, args.utc)
+    elif args.labels:
+        labels = Labels(args.labels, key, label, normal, anomalous, args.kinds)
     grouping = sequence.Grouping(args.by, args.length, args.stride, args.label)
-    sequence.run(args.lines, grouping, labels, args.output, args.report)
+    sequence.run(args.lines, grouping, labels, args.memory_mb, args.output, args.report)
 
 
 if __name__ == "__main__":

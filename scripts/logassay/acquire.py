@@ -1,88 +1,124 @@
-"""Getting hold of raw logs: downloads with a checksum, and one byte stream over plain, .gz and .zst files.
+"""Raw logs as byte streams: one or many files, of any kind, whole or in chunks of lines.
 
 Everything here is about bytes; what the lines mean is the business of `logassay.parse`.
 """
 
-import hashlib
-import http.client
+import argparse
 import io
-import re
-import string
-import urllib.error
-import urllib.request
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-import pyarrow as pa
-
-from logassay.cli import progress
+from logassay import archive
+from logassay.archive import BLOCK_BYTES, MAX_EXPANSION, TAR_BLOCK, content, is_plain, kind_of, opened, stream_of
 from logassay.errors import UserError
-from logassay.files import atomic_path
+from logassay.sources import log_files
 
-BLOCK_BYTES = 1 << 20
-"""Bytes moved at a time."""
-TIMEOUT_SECONDS = 60.0
-"""Longest silence of a server before a download is given up."""
+if TYPE_CHECKING:
+    from logassay.line_format import LineFormat
 
-CODECS = {".gz": ("gzip", b"\x1f\x8b"), ".zst": ("zstd", b"\x28\xb5\x2f\xfd")}
-"""Suffix of a compressed file -> Arrow's name of the codec, and the first bytes of such a file."""
+FIRST_BYTES = (1 << 13, 1 << 18)
+"""How far into a file its first time is looked for; the shorter way is enough for almost all, and there may be many."""
 
 
-class _Source(io.RawIOBase):
-    """The bytes of a log; whatever goes wrong while they are read becomes a `UserError`."""
+@dataclass(frozen=True)
+class RawLog:
+    """The files of a log, in their order.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._kind = ""
-        self._stream: Any = None
-        try:
-            self._stream = file = path.open("rb")
-            start = file.peek(4)
-        except FileNotFoundError:
-            raise UserError(f"{path} does not exist; check the path of the log.") from None
-        except OSError as error:
-            raise UserError(f"{path} cannot be read ({error.strerror}); check the path of the log.") from None
-        kinds = [suffix for suffix, (_, magic) in CODECS.items() if start.startswith(magic)]
-        if not kinds and start and path.suffix in CODECS:
-            # Not plain text under a wrong name, but an archive whose first bytes are damaged.
-            kinds = [path.suffix]
-        if kinds:
-            self._kind = kinds[0]
-            # Arrow's reader, because it tells a truncated archive from a whole one for both codecs, checks the
-            # checksums and reads archives that were concatenated.
-            self._stream = pa.CompressedInputStream(file, CODECS[self._kind][0])
+    Attributes
+    ----------
+    files : tuple of Path
+        One or more.
+    member : str or None
+        Which members of archives are meant; None for all.
+    max_expansion : int
+        How many times its size a compressed file may unfold to.
+    """
 
-    def readable(self) -> bool:
-        return True
+    files: tuple[Path, ...]
+    member: str | None = None
+    max_expansion: int = MAX_EXPANSION
 
-    def readinto(self, buffer: Any) -> int:
-        try:
-            return int(self._stream.readinto(buffer))
-        except OSError as error:
-            if not self._kind:
-                what = f"cannot be read ({error.strerror}); check the disk or"
-            elif "Truncated" in str(error):
-                what = f"ends early: the {self._kind} file is truncated;"
-            else:
-                what = f"is a damaged {self._kind} file ({error});"
-            raise UserError(f"{self._path} {what} fetch it again.") from None
-
-    def close(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
-        super().close()
+    def __str__(self) -> str:
+        more = len(self.files) - 1
+        return f"{self.files[0]}" + (f" (and {more} more)" if more else "")
 
 
-def open_log(path: Path) -> BinaryIO:
-    """Open a log for reading, decompressing `.gz` and `.zst` on the way.
+@dataclass(frozen=True)
+class Span:
+    """What a chunk takes of a file: the lines whose first byte is in [start, end); or all of a file that is packed."""
 
-    The first bytes decide what the file is; a file that is merely named `.gz` or `.zst` counts as damaged.
-    Memory stays constant, however large the file.
+    path: Path
+    start: int
+    end: int
+    whole: bool
+    ended: bool
+    """Whether a missing newline at the end of the file is supplied."""
+
+
+Log = RawLog | Path | Sequence[Path]
+
+
+def _raw_log(log: Log) -> RawLog:
+    if isinstance(log, RawLog):
+        return log
+    return RawLog((log,) if isinstance(log, Path) else tuple(log))
+
+
+def in_time_order(log: RawLog, fmt: "LineFormat") -> RawLog:
+    """Order the files of a log by the time of the first line in each that the format can date, then as they are given.
+
+    Files without such a line come last. If the format's times lack a year, the order begins behind the longest time
+    between the first lines of two files, which are taken to lie around the turn of a year.
+    """
+    if len(log.files) == 1:
+        return log
+    times = [_first_time(log, path, fmt) for path in log.files]
+    dated = sorted((time, place) for place, time in enumerate(times) if time is not None)
+    if fmt.rolls_over and len(dated) > 1:
+        gaps = [(later[0] - sooner[0]) for sooner, later in itertools.pairwise(dated)]
+        widest = max(range(len(gaps)), key=lambda place: (gaps[place], -place))
+        around_new_year = dated[0][0] + timedelta(days=366) - dated[-1][0]
+        if gaps[widest] > around_new_year:
+            dated = dated[widest + 1 :] + dated[: widest + 1]
+    undated = [place for place, time in enumerate(times) if time is None]
+    order = [place for _, place in dated] + undated
+    return replace(log, files=tuple(log.files[place] for place in order))
+
+
+def _first_time(log: RawLog, path: Path, fmt: "LineFormat") -> Any:
+    """Return the time of the first line of a file that can be dated, or None."""
+    import polars as pl
+
+    for most in FIRST_BYTES:
+        with stream_of(content(path, member=log.member, max_expansion=log.max_expansion)) as stream:
+            start = stream.read(most)
+        lines = fmt.stream(io.BytesIO(start)).read().split(b"\n")
+        if len(start) == most:
+            lines.pop()
+        text = pl.Series("text", [line.removesuffix(b"\r").decode(errors="replace") for line in lines], dtype=pl.String)
+        fields = fmt.fields(text)
+        times = fmt.time(fields.filter(pl.col("content").is_not_null())).drop_nulls()
+        if len(times):
+            return times.item(0)
+        if len(start) < most:
+            break
+    return None
+
+
+def open_log(log: Log) -> BinaryIO:
+    """Open a log as one stream of bytes over all its files.
+
+    Each file is read as `archive.content` says; between two files a missing newline is supplied. Memory stays
+    constant, however large the files. Empty files are allowed among others.
 
     Parameters
     ----------
-    path : Path
-        A plain, gzip or Zstandard file (also of several members or frames).
+    log : RawLog, Path, or sequence of Path
+        The files, in their order.
 
     Returns
     -------
@@ -92,63 +128,141 @@ def open_log(path: Path) -> BinaryIO:
     Raises
     ------
     UserError
-        If the file is missing, unreadable or empty; and from any later read, if it is truncated or damaged.
+        If a file is missing or unreadable, or there is not one byte; and from any later read, if a file is truncated
+        or damaged, or unfolds to too much.
     """
-    stream = io.BufferedReader(_Source(path), buffer_size=BLOCK_BYTES)
+    return _not_empty(_raw_log(log), open_chunk(log, 0, 1))
+
+
+def _not_empty(log: RawLog, stream: BinaryIO) -> BinaryIO:
     try:
-        if not stream.peek(1):
-            raise UserError(f"{path} is empty; give a log with at least one line.")
+        if not stream.peek(1):  # type: ignore[attr-defined]  # only of buffered streams
+            raise UserError(f"{log} is empty; give a log with at least one line.")
     except UserError:
         stream.close()
         raise
     return stream
 
 
-def download(url: str, sha256: str, path: Path) -> None:
-    """Copy what a URL holds to `path`; the name appears only once the checksum has been found right.
+def inventory(log: Log) -> list[dict[str, str | int]]:
+    """Return name, kind and size on the disk of each file of a log, in the order in which they are read."""
+    rows: list[dict[str, str | int]] = []
+    for path in _raw_log(log).files:
+        with opened(path) as file:
+            kind = kind_of(file.peek(TAR_BLOCK)[:TAR_BLOCK], path.name)
+        rows.append({"file": str(path), "kind": kind or "plain", "bytes": path.stat().st_size})
+    return rows
 
-    Parameters
-    ----------
-    url : str
-        `http`, `https` or `file` URL.
-    sha256 : str
-        Expected SHA-256 of the bytes, 64 hexadecimal digits.
-    path : Path
-        Where to put the bytes, as they come (nothing is unpacked).
 
-    Raises
-    ------
-    UserError
-        If the URL or the checksum is malformed, the server refuses or cannot be reached, the transfer ends
-        early, or the checksum differs.
+def plan_chunks(log: Log, n: int) -> list[list[Span]]:
+    """Cut a log into `n` chunks of lines, by the sizes of its files on the disk.
+
+    Chunk i holds the lines whose first byte is in bytes [i*total/n, (i+1)*total/n) of all files one after the other. A
+    packed file (compressed, an archive, UTF-16) cannot be cut: it belongs to the chunk in which its first byte lies. So
+    a single packed file gives one full chunk and n - 1 empty ones.
+
+    Returns
+    -------
+    list of list of Span
+        For each chunk what it takes of which file; some may be empty.
     """
-    if not url.startswith(("http://", "https://", "file://")):
-        raise UserError(f"The URL '{url}' is not supported; it must begin with http://, https:// or file://.")
-    if not re.fullmatch(f"[{string.hexdigits}]{{64}}", sha256):
-        raise UserError(f"The sha256 given for {url} is '{sha256}', not 64 hexadecimal digits; correct it.")
-    digest = hashlib.sha256()
-    try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer, atomic_path(path) as temporary:
-            expected = answer.headers.get("Content-Length")
-            received = 0
-            with temporary.open("wb") as output:
-                for block in progress(iter(lambda: answer.read(BLOCK_BYTES), b""), "download (MiB)"):
-                    digest.update(block)
-                    output.write(block)
-                    received += len(block)
-            if expected is not None and received < int(expected):
-                raise UserError(f"{url} ended after {received} of {expected} bytes; run the download again.")
-            if digest.hexdigest() != sha256.lower():
-                raise UserError(
-                    f"{url} has the sha256 {digest.hexdigest()}, not {sha256.lower()} as given; "
-                    "the file has changed or was damaged on the way: check the URL and the sha256."
-                )
-    except urllib.error.HTTPError as error:
-        raise UserError(f"{url} was refused with {error.code} ({error.reason}); check the URL.") from None
-    except urllib.error.URLError as error:
-        raise UserError(f"{url} cannot be fetched ({error.reason}); check the URL and the network.") from None
-    except http.client.InvalidURL as error:
-        raise UserError(f"{url} is no valid URL ({error}); correct it.") from None
-    except (http.client.HTTPException, TimeoutError, ConnectionError) as error:
-        reason = str(error) or type(error).__name__
-        raise UserError(f"{url} broke off while it was fetched ({reason}); run the download again.") from None
+    files = _raw_log(log).files
+    sizes = []
+    for path in files:
+        with opened(path):  # for its sentence, if it cannot be
+            sizes.append(path.stat().st_size)
+    total = sum(sizes)
+    borders = [number * total // n for number in range(n + 1)]
+    chunks: list[list[Span]] = [[] for _ in range(n)]
+    offset = 0
+    for path, size in zip(files, sizes, strict=True):
+        if size == 0:
+            continue
+        ended = offset + size < total
+        whole = not is_plain(path)
+        for chunk, low, high in zip(chunks, borders, borders[1:], strict=False):
+            if whole and low <= offset < high:
+                chunk.append(Span(path, 0, size, whole, ended))
+            elif not whole and low < offset + size and offset < high:
+                chunk.append(Span(path, max(low - offset, 0), min(high - offset, size), whole, ended))
+        offset += size
+    return chunks
+
+
+def open_chunk(log: Log, i: int, n: int) -> BinaryIO:
+    """Open chunk `i` of `n` (from 0) of a log; all chunks one after the other give the same bytes as `open_log`.
+
+    A chunk may be empty.
+    """
+    raw = _raw_log(log)
+    return stream_of(_span_bytes(raw, plan_chunks(raw, n)[i]))
+
+
+def _span_bytes(log: RawLog, spans: list[Span]) -> Iterator[bytes]:
+    for span in spans:
+        blocks = (
+            content(span.path, member=log.member, max_expansion=log.max_expansion) if span.whole else _lines_of(span)
+        )
+        last = b"\n"
+        for block in blocks:
+            yield block
+            last = block[-1:] or last
+        if span.ended and last != b"\n":
+            yield b"\n"
+
+
+def _lines_of(span: Span) -> Iterator[bytes]:
+    """Yield the lines of a plain file whose first byte is in the span."""
+    with opened(span.path) as file:
+        try:
+            if span.start == 0 and file.peek(3).startswith(b"\xef\xbb\xbf"):
+                file.read(3)
+            elif span.start > 0:
+                # The line before, from its last byte on.
+                file.seek(span.start - 1)
+                while (line := file.readline(BLOCK_BYTES)) and not line.endswith(b"\n"):
+                    if file.tell() >= span.end:
+                        return
+            left = span.end - file.tell()
+            if span.start == 0:
+                left = max(left, 1)  # the first line belongs here, even if the border lies in its byte order mark
+            last = b""
+            while left > 0 and (last := file.read(min(left, BLOCK_BYTES))):
+                left -= len(last)
+                yield last
+            if file.tell() < span.end:
+                raise UserError(f"{span.path} became shorter while it was read; give a copy that nothing writes to.")
+            while last and not last.endswith(b"\n"):
+                last = file.readline(BLOCK_BYTES)
+                yield last
+        except OSError as error:
+            raise UserError(
+                f"{span.path} cannot be read ({error.strerror}); check the disk or fetch it again."
+            ) from None
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name a log to a command line."""
+    parser.add_argument(
+        "--input",
+        required=True,
+        nargs="+",
+        metavar="FILE",
+        help="raw log: one or more files, or patterns in quotes; plain, .gz, .zst, .bz2, .xz, tar or zip archives",
+    )
+    parser.add_argument("--member", metavar="PATTERN", help="which members of archives are read (default: all)")
+    parser.add_argument(
+        "--max-expansion",
+        type=int,
+        default=archive.MAX_EXPANSION,
+        metavar="N",
+        help=f"how many times its size a compressed file may unfold to (default: {archive.MAX_EXPANSION})",
+    )
+
+
+def from_options(args: argparse.Namespace, fmt: "LineFormat") -> RawLog:
+    """Return the log that a command line names, its files in the order of time."""
+    files = tuple(log_files(args.input))
+    if not files:
+        raise UserError(f"No file is found by {' '.join(args.input)}; correct the pattern.")
+    return in_time_order(RawLog(files, args.member, args.max_expansion), fmt)

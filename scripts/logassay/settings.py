@@ -10,6 +10,8 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
 from logassay.errors import UserError
+from logassay.sources import log_files, own_files
+from logassay.time_format import is_utc
 
 MODELS = Path(__file__).parent / "models"
 
@@ -70,6 +72,7 @@ def validate(config: dict[str, Any], schema: dict[str, Any]) -> None:
     _check_sources(config)
     _check_values(config)
     _check_groupings(config)
+    _check_formats(config)
     _check_numbers(config)
 
 
@@ -117,7 +120,8 @@ def _sentence(error: Any) -> str:
     if "propertyNames" in error.absolute_schema_path:
         return f"The name {error.instance!r} may hold only letters, digits and . _ -; choose another one."
     if error.validator == "oneOf":
-        return f"'{key}' must have exactly one of: file; url with sha256; simulate; sessions."
+        choices = "; ".join(" with ".join(choice["required"]) for choice in error.validator_value)
+        return f"'{key}' must have exactly one of: {choices}."
     return f"'{key}' in the configuration is wrong: {error.message}; config/README.md says what it may be."
 
 
@@ -167,11 +171,12 @@ def _check_sources(config: dict[str, Any]) -> None:
     for name in config["study"]["datasets"]:
         dataset = config["datasets"][name]
         source = dataset["source"]
-        files = {"source.file": source.get("file")}
-        files |= {f"source.sessions.{row}.file": each["file"] for row, each in enumerate(source.get("sessions", []))}
+        _check_log(name, source, dataset["labels"] or {})
+        files = {f"source.sessions.{row}.file": each["file"] for row, each in enumerate(source.get("sessions", []))}
         files |= {"source.templates.file": source["templates"]["file"]} if source["templates"] else {}
         if dataset["labels"]:
-            files |= {"labels.file": dataset["labels"]["file"], "labels.kinds": dataset["labels"]["kinds"]}
+            files |= {"labels.file": dataset["labels"].get("file"), "labels.kinds": dataset["labels"]["kinds"]}
+            files |= {"labels.intervals": dataset["labels"].get("intervals")}
         for key, path in files.items():
             if path is not None and not Path(path).is_file():
                 raise UserError(f"datasets.{name}.{key}: there is no file '{path}'; correct the path.")
@@ -184,6 +189,26 @@ def _check_sources(config: dict[str, Any]) -> None:
                 f"study.protocols asks for 'labelled', but dataset '{name}' has no labels; "
                 f"name a file in datasets.{name}.labels, or set study.protocols to [pseudo]."
             )
+
+
+def _check_log(name: str, source: dict[str, Any], labels: dict[str, Any]) -> None:
+    """Check that the files of a raw log exist, or that it can be downloaded."""
+    own = own_files(source)
+    files: list[Path] = []
+    for text in own:
+        found = [path for path in log_files(text) if path.is_file()]
+        if not found:
+            raise UserError(f"datasets.{name}.source.file: there is no file '{text}'; correct the path.")
+        files += found
+    if not own and source.get("url") is not None and not (source["sha256"] or source["md5"]):
+        raise UserError(f"datasets.{name}.source.url has neither 'sha256' nor 'md5'; give a checksum of what it holds.")
+    if "file" in source and source["sha256"] and len(files) > 1:
+        raise UserError(f"datasets.{name}.source.sha256 is of one file, but source.file names {len(files)}; remove it.")
+    if labels.get("member") and len(files) > 1:
+        raise UserError(
+            f"datasets.{name}.labels.member needs one archive, but source.file names {len(files)} files; "
+            "name a file in labels.file."
+        )
 
 
 def _check_values(config: dict[str, Any]) -> None:
@@ -233,3 +258,35 @@ def _check_groupings(config: dict[str, Any]) -> None:
         grouping["stride"] = grouping["stride"] or grouping["length"]
         if grouping["by"] == "window" and any(grouping[key] % 1 for key in ("length", "stride")):
             raise UserError(f"groupings.{name}: length and stride of a window count lines; give whole numbers.")
+
+
+def _check_formats(config: dict[str, Any]) -> None:
+    """Check that the formats of the chosen datasets give what groupings and labels by time need."""
+    for name in config["study"]["datasets"]:
+        dataset = config["datasets"][name]
+        if "sessions" in dataset["source"]:
+            continue
+        entry = config["formats"][dataset["format"]]
+        for grouping in config["study"]["groupings"]:
+            by = config["groupings"][grouping]["by"]
+            if by == "session" and entry["session_key"] is None:
+                raise UserError(
+                    f"study.groupings: '{grouping}' groups lines by session, but formats.{dataset['format']} of "
+                    f"dataset '{name}' has no session_key; add one, or choose a grouping by window or time."
+                )
+            if by == "time" and entry["timestamp"] is None:
+                raise UserError(
+                    f"study.groupings: '{grouping}' groups lines by time, but those of formats.{dataset['format']} of "
+                    f"dataset '{name}' have none; choose a grouping by session or window, or add a timestamp."
+                )
+        labels = dataset["labels"] or {}
+        if "intervals" in labels and entry["timestamp"] is None:
+            raise UserError(
+                f"datasets.{name}.labels.intervals label lines by their time, but those of formats.{dataset['format']} "
+                "have none; add a timestamp."
+            )
+        if "intervals" in labels and labels["zone"] and not is_utc(entry["timestamp"]):
+            raise UserError(
+                f"datasets.{name}.labels.zone is '{labels['zone']}', but the zone of the log's times is not known; "
+                f"set formats.{dataset['format']}.timestamp.zone, or remove labels.zone."
+            )

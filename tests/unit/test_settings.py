@@ -20,7 +20,13 @@ def config(**changes: Any) -> dict[str, Any]:
         "study": {"name": "x", "datasets": ["d"], "models": ["m"]},
         "groupings": {"session": {"by": "session"}},
         "splits": {"chronological": {"order": "chronological"}},
-        "formats": {"f": {"header": "(?P<time>.) (?P<content>.*)", "timestamp": {"text": "{time}", "format": "%s"}}},
+        "formats": {
+            "f": {
+                "header": "(?P<time>.) (?P<key>.) (?P<content>.*)",
+                "timestamp": {"text": "{time}", "format": "%H %d %m %Y"},
+                "session_key": {"group": "key"},
+            }
+        },
         "datasets": {"d": {"format": "f", "source": {"simulate": {}}}},
         "models": {"m": {"module": "deeplog"}},
     }
@@ -117,10 +123,56 @@ def test_defaults_are_copies() -> None:
         ({"study__models": ["deeplgo"]}, "study.models names 'deeplgo', which is not defined under 'models'"),
         ({"datasets__d__format": "g"}, "datasets.d.format names 'g', which is not defined under 'formats'"),
         ({"datasets__d__source": {"file": "no/such.log"}}, "datasets.d.source.file: there is no file 'no/such.log'"),
-        ({"datasets__d__source": {"url": "http://x"}}, "'datasets.d.source' must have exactly one of"),
+        ({"datasets__d__source": {"file": [__file__, "no*.l"]}}, "datasets.d.source.file: there is no file 'no*.l'"),
+        ({"datasets__d__source": {"url": "http://x"}}, "datasets.d.source.url has neither 'sha256' nor 'md5'"),
+        ({"datasets__d__source": {"local": "a.log"}}, "'datasets.d.source' must have exactly one of: file; url; sim"),
+        (
+            {"datasets__d__source": {"file": [__file__, str(ROOT / "README.md")], "sha256": "0" * 64}},
+            "datasets.d.source.sha256 is of one file, but source.file names 2; remove it.",
+        ),
+        (
+            {
+                "datasets__d": {
+                    "source": {"file": [__file__, str(ROOT / "README.md")]},
+                    "labels": {"member": "l"},
+                    "format": "f",
+                }
+            },
+            "datasets.d.labels.member needs one archive, but source.file names 2 files; name a file in labels.file.",
+        ),
         ({"datasets__d__labels": {"file": __file__}}, "datasets.d.labels: a simulated log brings its own labels"),
         ({"study__groupings": ["w"], "groupings__w": {"by": "window"}}, "groupings.w.length is missing"),
         ({"study__groupings": ["w"], "groupings__w": {"by": "window", "length": 2.5}}, "give whole numbers"),
+        (
+            {"formats__f__session_key": None},
+            "study.groupings: 'session' groups lines by session, but formats.f of dataset 'd' has no session_key;",
+        ),
+        (
+            {"formats__f": {"plain": True}, "study__groupings": ["w"], "groupings__w": {"by": "time", "length": 60}},
+            "study.groupings: 'w' groups lines by time, but those of formats.f of dataset 'd' have none; choose",
+        ),
+        (
+            {"formats__f": {"plain": True, "loghub": "<Content>"}},
+            "'formats.f' must have exactly one of: header; loghub; json",
+        ),
+        (
+            {"datasets__d": {"format": "f", "source": {"file": __file__}, "labels": {"intervals": "no/such.csv"}}},
+            "datasets.d.labels.intervals: there is no file 'no/such.csv'; correct the path.",
+        ),
+        (
+            {"datasets__d": {"format": "f", "source": {"file": __file__}, "labels": {"intervals": __file__}}}
+            | {"formats__f__timestamp": None},
+            "datasets.d.labels.intervals label lines by their time, but those of formats.f have none; add a timestamp.",
+        ),
+        (
+            {"datasets__d": {"format": "f", "source": {"file": __file__}}}
+            | {"datasets__d__labels": {"intervals": __file__, "zone": "Asia/Seoul"}},
+            "datasets.d.labels.zone is 'Asia/Seoul', but the zone of the log's times is not known; set formats.f",
+        ),
+        (
+            {"datasets__d__labels": {"file": __file__, "intervals": __file__}},
+            "'datasets.d.labels' must have exactly one of: file; member; intervals.",
+        ),
         (
             {"datasets__d__source": {"file": __file__}},
             "study.protocols asks for 'labelled', but dataset 'd' has no labels",
@@ -145,3 +197,13 @@ def test_a_window_strides_by_its_length_unless_told() -> None:
     filled = config(study__groupings=["w"], groupings__w={"by": "window", "length": 10})
     validate(filled, SCHEMA)
     assert filled["groupings"]["w"]["stride"] == 10
+
+
+def test_labels_by_interval_need_no_more_than_a_file() -> None:
+    filled = config(datasets__d={"format": "f", "source": {"file": __file__}, "labels": {"intervals": __file__}})
+    validate(filled, SCHEMA)
+    labels = filled["datasets"]["d"]["labels"]
+    assert [labels[key] for key in ("start", "end", "kind", "zone")] == ["start", "end", None, None]
+    filled["formats"]["f"]["timestamp"]["zone"] = "+09:00"
+    labels["zone"] = "Asia/Seoul"
+    validate(filled, SCHEMA)

@@ -1,4 +1,7 @@
-"""Where raw logs come from: the simulator, or a download that is checked. Local files are read where they lie."""
+"""Where raw logs come from: the simulator, or a download that is checked. Local files are read where they lie.
+
+A download stays as it came, packed or not; reading unpacks it on the way, which saves its place on the disk.
+"""
 
 
 rule simulate_log:
@@ -35,15 +38,41 @@ rule download_log:
     benchmark:
         benchmark_of("dataset", "download")
     wildcard_constraints:
-        dataset=one_of(datasets_from("url")),
+        dataset=one_of(downloaded()),
     conda:
         "../../envs/data.yaml"
     params:
         code=code_digest("download_log.py"),
         script=script("download_log.py"),
         url=setting("datasets/{dataset}/source/url"),
-        sha256=setting("datasets/{dataset}/source/sha256"),
+        checksums=checksum_options,
     message:
         "Downloading the log of {wildcards.dataset}"
     shell:
-        "python {params.script} --url {params.url:q} --sha256 {params.sha256} --output {output.raw} --log {log}"
+        "python {params.script} --url {params.url:q} {params.checksums} --output {output.raw} --log {log}"
+
+
+rule extract_labels:
+    input:
+        raw=raw_log,
+    output:
+        labels=under("dataset", "labels.csv"),
+    log:
+        log_of("dataset", "extract_labels"),
+    benchmark:
+        benchmark_of("dataset", "extract_labels")
+    wildcard_constraints:
+        dataset=one_of(labels_in_archive()),
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=code_digest("extract_member.py"),
+        script=script("extract_member.py"),
+        digest=raw_digest,
+        member=setting("datasets/{dataset}/labels/member"),
+        expansion=setting("datasets/{dataset}/source/max_expansion"),
+    message:
+        "Taking the labels of {wildcards.dataset} from its archive"
+    shell:
+        "python {params.script} --input {input.raw:q} --member {params.member:q}"
+        " --max-expansion {params.expansion} --output {output.labels} --log {log}"

@@ -1,5 +1,6 @@
 """Paths, look-ups and helpers of all rules, in the order of the stages; no rules here."""
 
+import functools
 import itertools
 import json
 import os
@@ -18,6 +19,8 @@ import yaml
 from logassay import settings
 from logassay.digest import code_digest, file_digest
 from logassay.errors import UserError
+from logassay.sources import log_files, own_files
+from logassay.time_format import is_utc
 
 # Jobs call plain `python`: the one that runs Snakemake, unless an activated conda environment comes before it.
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
@@ -177,6 +180,23 @@ def datasets_from(*kinds):
     return [name for name in STUDY["datasets"] if set(kinds) & set(config["datasets"][name]["source"])]
 
 
+def downloaded():
+    """The study's datasets whose log is downloaded: there is no file of the user's in its place."""
+    return [name for name in datasets_from("url") if not own_files(config["datasets"][name]["source"])]
+
+
+def labels_in_archive():
+    """The study's datasets whose labels are a member of the archive that holds the log."""
+    labels = {name: config["datasets"][name]["labels"] or {} for name in datasets_from("file", "url")}
+    return [name for name in labels if labels[name].get("member") and not labels[name].get("file")]
+
+
+def checksum_options(wildcards):
+    """Command-line options for the checksums of a download."""
+    source = config["datasets"][wildcards.dataset]["source"]
+    return " ".join(f"--{name} {source[name]}" for name in ("sha256", "md5") if source[name])
+
+
 # parse
 
 # Content, not modification time, decides whether a user's file is new; the digests are remembered here.
@@ -184,15 +204,46 @@ DIGESTS = Path("results/cache/input_digests.json")
 
 
 def raw_log(wildcards):
-    """The raw log of a dataset: the user's file where it lies, or what an acquire rule made."""
-    local = config["datasets"][wildcards.dataset]["source"].get("file")
-    return ancient(local) if local else under("dataset", "raw.log").format(**wildcards)
+    """The files of a dataset's raw log: the user's where they lie, or the one that an acquire rule made."""
+    own = log_files(own_files(config["datasets"][wildcards.dataset]["source"]))
+    return [ancient(str(path)) for path in own] or [under("dataset", "raw.log").format(**wildcards)]
 
 
 def raw_digest(wildcards):
-    """Digest of the user's raw log; other logs are made by a rule, which Snakemake keeps track of."""
-    local = config["datasets"][wildcards.dataset]["source"].get("file")
-    return file_digest(Path(local), DIGESTS) if local else None
+    """Digests of the user's raw log; other logs are made by a rule, which Snakemake keeps track of."""
+    return own_digests(wildcards.dataset)
+
+
+@functools.cache
+def own_digests(dataset):
+    """The same by the name of the dataset; worked out once, for there may be many files, and many jobs that ask."""
+    source = config["datasets"][dataset]["source"]
+    own = log_files(own_files(source))
+    digests = [file_digest(path, DIGESTS) for path in own]
+    if "file" in source and source["sha256"] not in (None, *digests):
+        raise WorkflowError(
+            f"{own[0]} has the sha256 {digests[0]}, not {source['sha256']} as datasets.{dataset}.source says; "
+            "fetch it again, or set source.sha256 to null if it is meant to differ."
+        )
+    return digests
+
+
+def raw_options(wildcards):
+    """Command-line options that name the raw log; patterns as such, for they may find more than a line can hold."""
+    source = config["datasets"][wildcards.dataset]["source"]
+    own = own_files(source) or [under("dataset", "raw.log").format(**wildcards)]
+    member = ["--member", source["member"]] if source["member"] else []
+    return shlex.join(["--input", *own, *member, "--max-expansion", str(source["max_expansion"])])
+
+
+PARSE_CHUNKS = config["compute"]["parse_chunks"]
+
+
+def chunk_files(wildcards):
+    """The parsed chunks of a dataset's log, in their order."""
+    path = under("dataset", "chunks/{chunk}-of-{chunks}.arrow")
+    numbers = range(1, PARSE_CHUNKS + 1)
+    return [path.format(dataset=wildcards.dataset, chunk=number, chunks=PARSE_CHUNKS) for number in numbers]
 
 
 def format_name(wildcards):
@@ -248,7 +299,11 @@ def label_file(key):
         if "simulate" in dataset["source"]:
             name = {"file": "labels.csv", "kinds": "kinds.csv"}[key]
             return under("dataset", name).format(**wildcards)
-        return ancient(dataset["labels"][key]) if dataset["labels"] and dataset["labels"][key] else []
+        if key == "file" and wildcards.dataset in labels_in_archive():
+            return under("dataset", "labels.csv").format(**wildcards)
+        labels = dataset["labels"] or {}
+        own = labels.get(key) or (labels.get("intervals") if key == "file" else None)
+        return ancient(own) if own else []
 
     return path
 
@@ -256,24 +311,58 @@ def label_file(key):
 def label_digest(wildcards):
     """Digests of the user's label files."""
     labels = config["datasets"][wildcards.dataset]["labels"] or {}
-    return [file_digest(Path(labels[key]), DIGESTS) for key in ("file", "kinds") if labels.get(key)]
+    keys = ("file", "intervals", "kinds")
+    return [file_digest(Path(labels[key]), DIGESTS) for key in keys if labels.get(key)]
 
 
 def label_options(wildcards, input):
     """Command-line options for the labels, if there are any."""
     labels = config["datasets"][wildcards.dataset]["labels"]
+    if labels and "intervals" in labels:
+        return interval_options(wildcards, input)
     options = ["--labels", input.labels] if input.labels else []
     options += ["--kinds", input.kinds] if input.kinds else []
     options += ["--label-columns", *(labels[key] for key in ("key", "label", "normal", "anomalous"))] if labels else []
     return shlex.join(options)
 
 
+def interval_options(wildcards, input):
+    """Command-line options for labels by interval of time."""
+    labels = config["datasets"][wildcards.dataset]["labels"]
+    kind = [labels["kind"]] if labels["kind"] else []
+    options = ["--intervals", input.labels, "--interval-columns", labels["start"], labels["end"], *kind]
+    options += ["--interval-zone", labels["zone"]] if labels["zone"] else []
+    options += ["--utc"] if is_utc(config["formats"][format_name(wildcards)]["timestamp"]) else []
+    return shlex.join(options)
+
+
 # template
+
+
+# The settings of each miner, of those under `templates`.
+MINER_SETTINGS = {
+    "brain": ["branches"],
+    "drain": ["depth", "max_children", "similarity"],
+    "iplom": ["goodness", "lower_bound"],
+    "none": [],
+}
 
 
 def miner_of(wildcards):
     """How templates are found: ready-made sequences bring their event ids."""
-    return "none" if "sessions" in config["datasets"][wildcards.dataset]["source"] else "drain"
+    ready = "sessions" in config["datasets"][wildcards.dataset]["source"]
+    return "none" if ready else config["templates"]["miner"]
+
+
+def miner_settings(wildcards):
+    """Settings of the dataset's miner as JSON; those of other miners concern no result."""
+    return json.dumps({name: config["templates"][name] for name in MINER_SETTINGS[miner_of(wildcards)]})
+
+
+def miner_code(wildcards):
+    """Digest of the script together with the dataset's miner."""
+    miner = miner_of(wildcards)
+    return code_digest("mine_templates.py", *([] if miner == "none" else [f"logassay.miners.{miner}"]))
 
 
 # values

@@ -18,6 +18,8 @@ rule encode_sequences:
         benchmark_of("seed", "encode")
     conda:
         "../../envs/data.yaml"
+    resources:
+        mem_mb=config["compute"]["memory_mb"],
     params:
         code=code_digest("encode_sequences.py"),
         script=script("encode_sequences.py"),
@@ -25,5 +27,5 @@ rule encode_sequences:
         "Encoding sequences of {wildcards.dataset} ({wildcards.split}, seed {wildcards.seed})"
     shell:
         "python {params.script} --sequences {input.sequences} --split {input.split}"
-        " --message-events {input.message_events} --templates {input.templates} --train {output.train}"
+        " --message-events {input.message_events} --templates {input.templates} --memory-mb {resources.mem_mb} --train {output.train}"
         " --validation {output.validation} --test {output.test} --report {output.report} --log {log}"

@@ -16,6 +16,8 @@ rule group_sequences:
     conda:
         "../../envs/data.yaml"
     threads: config["compute"]["parse_threads"]
+    resources:
+        mem_mb=config["compute"]["memory_mb"],
     params:
         code=code_digest("group_sequences.py"),
         script=script("group_sequences.py"),
@@ -29,4 +31,4 @@ rule group_sequences:
         "Grouping the lines of {wildcards.dataset} by {wildcards.grouping}"
     shell:
         "python {params.script} --lines {input.lines} --by {params.by} {params.length} {params.stride}"
-        " --label {params.label} {params.labels} --output {output.sequences} --report {output.report} --log {log}"
+        " --label {params.label} {params.labels} --memory-mb {resources.mem_mb} --output {output.sequences} --report {output.report} --log {log}"

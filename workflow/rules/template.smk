@@ -17,17 +17,14 @@ rule mine_templates:
     conda:
         "../../envs/data.yaml"
     params:
-        code=code_digest("mine_templates.py"),
+        code=miner_code,
         script=script("mine_templates.py"),
         miner=miner_of,
+        settings=miner_settings,
         fit_on=config["templates"]["fit_on"],
-        depth=config["templates"]["depth"],
-        similarity=config["templates"]["similarity"],
-        max_children=config["templates"]["max_children"],
     message:
         "Mining templates of {wildcards.dataset} ({wildcards.split}, seed {wildcards.seed})"
     shell:
         "python {params.script} --messages {input.messages} --sequences {input.sequences}"
-        " --split {input.split} --miner {params.miner} --fit-on {params.fit_on} --depth {params.depth} --similarity {params.similarity}"
-        " --max-children {params.max_children} --templates {output.templates}"
-        " --message-events {output.message_events} --report {output.report} --log {log}"
+        " --split {input.split} --miner {params.miner} --settings {params.settings:q} --fit-on {params.fit_on}"
+        " --templates {output.templates} --message-events {output.message_events} --report {output.report} --log {log}"

@@ -18,13 +18,14 @@ rule extract_values:
     params:
         code=code_digest("extract_values.py"),
         script=script("extract_values.py"),
+        raw=raw_options,
         digest=raw_digest,
         format_name=format_name,
         format=format_json,
     message:
         "Extracting the numbers in the log of {wildcards.dataset}"
     shell:
-        "python {params.script} --input {input.raw:q} --format-name {params.format_name}"
+        "python {params.script} {params.raw} --format-name {params.format_name}"
         " --format {params.format:q} --threads {threads} --output {output.values} --log {log}"
 
 
