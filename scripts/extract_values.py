@@ -9,12 +9,13 @@ import os
 from pathlib import Path
 
 from logassay import cli
+from logassay.acquire import add_options, from_options
 
 
 def arguments() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = cli.parser(__doc__)
-    parser.add_argument("--input", required=True, type=Path, help="raw log: plain, .gz or .zst")
+    add_options(parser)
     parser.add_argument("--format-name", required=True, metavar="NAME", help="name of the line format, for messages")
     parser.add_argument("--format", required=True, type=cli.json_value, metavar="JSON", help="the line format")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads to use (default: 1)")
@@ -29,7 +30,8 @@ def run(args: argparse.Namespace) -> None:
     from logassay.line_format import LineFormat
     from logassay.values import extract
 
-    rows = extract(args.input, LineFormat.from_dict(args.format_name, args.format), args.output)
+    fmt = LineFormat.from_dict(args.format_name, args.format)
+    rows = extract(from_options(args, fmt), fmt, args.output)
     cli.log.info("%d lines", rows)
 
 

@@ -13,13 +13,15 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from logassay.acquire import open_log
+from logassay.acquire import Log, open_log
 from logassay.cli import progress
 from logassay.corpus import Values
 from logassay.errors import UserError
 from logassay.files import atomic_path, read_parquet, write_parquet
+from logassay.join import RowGroups
 from logassay.line_format import LineFormat
-from logassay.parse import CHUNK_BYTES, RowGroups, blocks, header_lines, in_order
+from logassay.lines import header_lines
+from logassay.parse import CHUNK_BYTES, blocks, in_order
 
 VALUES = pl.Schema([("line", pl.Int64()), ("values", pl.List(pl.Float32()))])
 
@@ -75,19 +77,18 @@ def find_numbers(content: pl.Series, fmt: LineFormat) -> pl.Series:
 def _read_block(data: bytes, fmt: LineFormat) -> tuple[int, pl.DataFrame]:
     """Return the number of a block's lines, and the numbers in those that parsing keeps (`line` from 0)."""
     found = header_lines(data, fmt)
-    kept = found.time.is_not_null()
-    content = found.fields["content"].filter(kept)
-    lines = pl.Series("line", found.positions).filter(kept)
-    return len(found.text), pl.DataFrame([lines, find_numbers(content, fmt)], schema=VALUES)
+    content = found.fields["content"].filter(found.usable)
+    lines = pl.Series("line", found.positions[found.usable])
+    return found.lines, pl.DataFrame([lines, find_numbers(content, fmt)], schema=VALUES)
 
 
-def extract(log: Path, fmt: LineFormat, output: Path, *, chunk_bytes: int = CHUNK_BYTES) -> int:
+def extract(log: Log, fmt: LineFormat, output: Path, *, chunk_bytes: int = CHUNK_BYTES) -> int:
     """Write the numbers of every parsed line of a raw log.
 
     Parameters
     ----------
-    log : Path
-        Raw log, plain, `.gz` or `.zst`.
+    log : RawLog, Path, or sequence of Path
+        Raw log, as `acquire.open_log` takes it.
     fmt : LineFormat
         How to read its lines.
     output : Path
@@ -102,7 +103,7 @@ def extract(log: Path, fmt: LineFormat, output: Path, *, chunk_bytes: int = CHUN
     """
     base, rows = 1, 0
     with ExitStack() as stack:
-        stream = stack.enter_context(open_log(log))
+        stream = stack.enter_context(fmt.stream(open_log(log)))
         file = RowGroups(stack.enter_context(atomic_path(output)), VALUES, ["values.list.element"])
         results = in_order(partial(_read_block, fmt=fmt), blocks(stream, chunk_bytes, log), pl.thread_pool_size())
         for lines, frame in progress(results, "values (blocks)"):

@@ -1,0 +1,88 @@
+"""Blocks of lines on disk: what the job of one chunk of a log hands to the job that joins all chunks."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from logassay.errors import UserError
+from logassay.files import atomic_path
+from logassay.lines import LINES, REJECTS, Block
+from logassay.squeeze import to_arrow, to_numpy
+
+PARSED = pl.Schema({name: LINES[name] for name in ("line", "time", "keys", "alert", "joined")})
+NUMBERS = ("bytes", "lines", "invalid", "headers")
+
+
+def _arrow(frame: pl.DataFrame) -> pa.Table:
+    return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def _rows(schema: pl.Schema) -> pa.DataType:
+    return pa.large_list(pa.struct(_arrow(pl.DataFrame(schema=schema)).schema))
+
+
+SCHEMA = pa.schema(
+    [
+        *((name, pa.int64()) for name in NUMBERS),
+        ("first", pa.large_string()),
+        ("lead", pa.large_list(pa.large_string())),
+        ("ends_rejected", pa.bool_()),
+        ("rejects", _rows(REJECTS)),
+        ("parsed", _rows(PARSED)),
+        ("messages", pa.large_list(pa.large_string())),
+        ("codes", pa.large_list(pa.int32())),
+    ]
+)
+"""A block is one row."""
+
+
+def _one_row(values: pa.Array) -> pa.Array:
+    return pa.LargeListArray.from_arrays(pa.array([0, len(values)], pa.int64()), values)
+
+
+def _row(block: Block) -> pa.RecordBatch:
+    frames = {"rejects": block.rejects, "parsed": block.parsed.select(PARSED.names())}
+    lists = {
+        name: _one_row(_arrow(frame.rechunk()).to_struct_array().combine_chunks()) for name, frame in frames.items()
+    }
+    lists["codes"] = _one_row(to_arrow(block.codes))
+    columns = [
+        lists[field.name] if field.name in lists else pa.array([getattr(block, field.name)], field.type)
+        for field in SCHEMA
+    ]
+    return pa.record_batch(columns, schema=SCHEMA)
+
+
+def _block(row: pa.RecordBatch) -> Block:
+    values: dict[str, Any] = {
+        name: row[name][0].as_py() for name in (*NUMBERS, "first", "lead", "ends_rejected", "messages")
+    }
+    for name, schema in (("rejects", REJECTS), ("parsed", PARSED)):
+        values[name] = pl.DataFrame(pa.Table.from_struct_array(row[name][0].values), schema=schema)
+    return Block(**values, codes=to_numpy(row["codes"][0].values))
+
+
+def write_blocks(blocks: Iterable[Block], path: Path) -> int:
+    """Write blocks, in their order; return how many lines they have."""
+    lines = 0
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    with atomic_path(path) as temporary, pa.ipc.new_stream(temporary, SCHEMA, options=options) as writer:
+        for block in blocks:
+            writer.write_batch(_row(block))
+            lines += block.lines
+    return lines
+
+
+def read_blocks(paths: Iterable[Path]) -> Iterator[Block]:
+    """Read the blocks of chunks that follow each other."""
+    for path in paths:
+        try:
+            with pa.ipc.open_stream(path) as reader:
+                for row in reader:
+                    yield _block(row)
+        except (OSError, pa.ArrowInvalid) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{path} is no whole chunk of a parsed log ({reason}); delete it and run again.") from None
