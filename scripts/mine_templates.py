@@ -1,4 +1,4 @@
-"""Mine templates with Drain from the messages of the training split, then freeze them.
+"""Mine templates from the messages of the training split, then freeze them.
 
 Every message of the log gets the event id of its template. Messages that fit none of the training split are grouped
 into further templates, which are marked as not in training: no model knows them.
@@ -7,7 +7,7 @@ into further templates, which are marked as not in training: no model knows them
 import argparse
 from pathlib import Path
 
-from logassay import cli, template
+from logassay import cli, miners, template
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -18,9 +18,15 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--split", type=Path, required=True, help="split.parquet of the split stage")
     parser.add_argument(
         "--miner",
-        choices=["drain", "none"],
+        choices=["none", *miners.names()],
         default="drain",
-        help="none makes every message a template, for data sets that come with event ids (default: drain)",
+        help="method; none makes every masked message a template, as for sequences with event ids (default: drain)",
+    )
+    parser.add_argument(
+        "--settings",
+        type=cli.json_value,
+        default={},
+        help='settings of the miner as JSON, for example {"similarity": 0.5}; those left out have their defaults',
     )
     parser.add_argument(
         "--fit-on",
@@ -28,9 +34,6 @@ def arguments() -> argparse.ArgumentParser:
         default="train",
         help="let the miner see the training split only, or all messages as the literature does (default: train)",
     )
-    parser.add_argument("--depth", type=int, default=4, help="depth of Drain's tree (default: 4)")
-    parser.add_argument("--similarity", type=float, default=0.4, help="Drain's similarity threshold (default: 0.4)")
-    parser.add_argument("--max-children", type=int, default=100, help="most children of a tree node (default: 100)")
     parser.add_argument("--templates", type=Path, required=True, help="output: event ids and templates, Parquet")
     parser.add_argument("--message-events", type=Path, required=True, help="output: event id per message, Parquet")
     parser.add_argument("--report", type=Path, required=True, help="output: counts, JSON")
@@ -43,7 +46,8 @@ def run(args: argparse.Namespace) -> None:
         args.messages,
         args.sequences,
         args.split,
-        None if args.miner == "none" else template.DrainSettings(args.depth, args.similarity, args.max_children),
+        args.miner,
+        args.settings,
         args.fit_on,
         args.templates,
         args.message_events,

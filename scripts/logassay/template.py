@@ -1,65 +1,25 @@
-"""Templates: mined by Drain from the training split's messages, then frozen; what fits none is grouped by itself.
+"""Templates: mined from the training split's messages, then frozen; what fits none is grouped by itself.
 
 Masked messages are few, so that the miner sees each distinct one once, in order of first appearance.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
-from drain3.drain import Drain
 
+from logassay import miners
 from logassay.corpus import FIRST_EVENT
 from logassay.files import read_parquet, write_json, write_parquet
-
-
-@dataclass(frozen=True)
-class DrainSettings:
-    """Settings of Drain (He et al., ICWS 2017), as drain3 names them.
-
-    Attributes
-    ----------
-    depth : int
-        Depth of the prefix tree, at least 3.
-    similarity : float
-        Least share of equal tokens for a message to join a template.
-    max_children : int
-        Most children of a node of the tree.
-    """
-
-    depth: int = 4
-    similarity: float = 0.4
-    max_children: int = 100
-
-
-def mine(messages: Iterable[str], settings: DrainSettings) -> tuple[Drain, list[int]]:
-    """Feed masked messages to Drain.
-
-    Parameters
-    ----------
-    messages : iterable of str
-        Distinct masked messages in order of first appearance.
-    settings : DrainSettings
-        Settings of the miner.
-
-    Returns
-    -------
-    drain : drain3.drain.Drain
-        The miner with its templates.
-    clusters : list of int
-        For each message the number of its template, from 1 in order of creation.
-    """
-    drain = Drain(depth=settings.depth, sim_th=settings.similarity, max_children=settings.max_children)
-    return drain, [drain.add_log_message(message)[0].cluster_id for message in messages]
+from logassay.miners.base import Mined
 
 
 def assign(
     messages: pl.DataFrame,
-    training: pl.Series,
-    validation: pl.Series,
-    settings: DrainSettings,
+    training: pl.DataFrame,
+    validation: pl.DataFrame,
+    mine: Callable[[list[str], list[int]], Mined],
     fit_on: Literal["train", "all"],
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Mine templates and give every message of the log its event id.
@@ -71,11 +31,12 @@ def assign(
     Parameters
     ----------
     messages : polars.DataFrame
-        `message_id` and `message`, in order of first appearance.
-    training, validation : polars.Series of int
-        Ids of the messages that occur in the training part, and in the validation part.
-    settings : DrainSettings
-        Settings of the miner.
+        `message_id`, `message` and `lines`, in order of first appearance.
+    training, validation : polars.DataFrame
+        `message_id` and `lines` (how many there) of the messages that occur in the training part, and in the validation
+        part.
+    mine : callable
+        The miner with its settings: takes messages and their numbers of lines.
     fit_on : "train" or "all"
         Whether the miner sees the training split's messages or, as in the literature, those of the test split too.
 
@@ -87,43 +48,43 @@ def assign(
     message_events : polars.DataFrame
         `message_id`, `event`.
     """
-    seen = pl.col("message_id").is_in(training.implode())
-    fitted = messages.filter(seen if fit_on == "train" else pl.lit(True)).sort("message_id")
-    drain, clusters = mine(fitted["message"], settings)
-    cluster_of = dict(zip(fitted["message_id"].to_list(), clusters, strict=True))
-    unmatched = {}
-    for message_id, message in messages.join(fitted, on="message_id", how="anti").sort("message_id").iter_rows():
-        # The tree may lead past a template that fits, hence the full search where it finds none.
-        match = drain.match(message, full_search_strategy="fallback")
-        if match:
-            cluster_of[message_id] = match.cluster_id
+    all_messages = messages.select("message_id", "message", "lines").sort("message_id")
+    fitted = all_messages if fit_on == "all" else _counted_in(all_messages, training)
+    mined = mine(fitted["message"].to_list(), fitted["lines"].to_list())
+    templates = list(mined.templates)
+    group_of = dict(zip(fitted["message_id"].to_list(), mined.groups, strict=True))
+    unmatched = []
+    for message_id, message, _ in all_messages.join(fitted, on="message_id", how="anti", maintain_order="left").rows():
+        group = mined.match(message)
+        if group is None:
+            unmatched.append(message_id)
         else:
-            unmatched[message_id] = message
-    drains = [drain]
-    early = set(validation.to_list())
-    for part in (set(unmatched) & early, set(unmatched) - early):
-        before = sum(len(each.clusters) for each in drains)
-        keys = [key for key in unmatched if key in part]
-        other, clusters = mine([unmatched[key] for key in keys], settings)
-        cluster_of |= {key: before + number for key, number in zip(keys, clusters, strict=True)}
-        drains.append(other)
+            group_of[message_id] = group
+    others = all_messages.filter(pl.col("message_id").is_in(unmatched))
+    early = _counted_in(others, validation)
+    # The lines of messages that neither part has are all in what is left of the log.
+    for part in (early, others.join(early, on="message_id", how="anti", maintain_order="left")):
+        before = len(templates)
+        more = mine(part["message"].to_list(), part["lines"].to_list())
+        group_of |= {key: before + group for key, group in zip(part["message_id"].to_list(), more.groups, strict=True)}
+        templates += more.templates
     message_events = pl.DataFrame(
-        {"message_id": list(cluster_of), "event": list(cluster_of.values())},
+        {"message_id": list(group_of), "event": list(group_of.values())},
         schema={"message_id": pl.Int32, "event": pl.Int32},
-    ).select("message_id", event=pl.col("event") + (FIRST_EVENT - 1))
+    ).select("message_id", event=pl.col("event") + FIRST_EVENT)
+    seen = pl.col("message_id").is_in(training["message_id"].implode())
     counts = message_events.group_by("event").agg(messages=pl.len().cast(pl.Int32), in_training=seen.any())
-    mined = [cluster.get_template() for each in drains for cluster in each.clusters]
-    templates = (
-        pl.DataFrame({"template": mined}, schema={"template": pl.String})
-        .select(event=pl.int_range(FIRST_EVENT, FIRST_EVENT + len(mined), dtype=pl.Int32), template="template")
+    table = (
+        pl.DataFrame({"template": templates}, schema={"template": pl.String})
+        .select(event=pl.int_range(FIRST_EVENT, FIRST_EVENT + len(templates), dtype=pl.Int32), template="template")
         .join(counts, on="event", how="left")
         .sort("event")
     )
-    return templates, message_events.sort("message_id")
+    return table, message_events.sort("message_id")
 
 
 def as_given(messages: pl.DataFrame, training: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Make every message a template of its own, for data sets that come with event ids; see `assign`."""
+    """Make every message a template of its own; see `assign`."""
     events = messages.sort("message_id").select(
         "message_id",
         event=pl.col("message_id") + FIRST_EVENT,
@@ -138,25 +99,28 @@ def run(
     messages: Path,
     sequences: Path,
     split: Path,
-    settings: DrainSettings | None,
+    miner: str,
+    settings: Mapping[str, Any],
     fit_on: Literal["train", "all"],
     templates_path: Path,
     message_events_path: Path,
     report: Path,
 ) -> None:
-    """Mine the templates of a split (without settings: take messages as they are) and write them with a report."""
-    all_messages = read_parquet(messages, ["message_id", "message"])
+    """Mine the templates of a split (miner "none": take messages as they are) and write them with a report."""
+    all_messages = read_parquet(messages, ["message_id", "message", "lines"])
     training, validation = (_messages_of(part, sequences, split) for part in ("train", "validation"))
-    if settings is None:
-        templates, message_events = as_given(all_messages, training)
+    if miner == "none":
+        templates, message_events = as_given(all_messages, training["message_id"])
     else:
-        templates, message_events = assign(all_messages, training, validation, settings, fit_on)
+        mine = miners.ready(miner, settings)
+        templates, message_events = assign(all_messages, training, validation, mine, fit_on)
     facts: dict[str, Any] = {
+        "miner": miner,
         "fit_on": fit_on,
         "templates": templates.height,
         "templates_in_training": int(templates["in_training"].sum()),
         "messages": all_messages.height,
-        "messages_in_training": len(training),
+        "messages_in_training": training.height,
         "messages_unknown": int(templates.filter(~pl.col("in_training"))["messages"].sum()),
     }
     write_parquet(templates, templates_path)
@@ -164,14 +128,20 @@ def run(
     write_json(report, facts)
 
 
-def _messages_of(part: str, sequences: Path, split: Path) -> pl.Series:
+def _counted_in(messages: pl.DataFrame, part: pl.DataFrame) -> pl.DataFrame:
+    """Keep the messages of a part, with their numbers of lines there."""
+    return messages.drop("lines").join(part, on="message_id", how="inner", maintain_order="left")
+
+
+def _messages_of(part: str, sequences: Path, split: Path) -> pl.DataFrame:
     in_part = pl.scan_parquet(split).filter(pl.col("part") == part).select("sequence")
-    found = (
+    return (
         pl.scan_parquet(sequences)
         .select("sequence", "message_ids")
         .join(in_part, on="sequence", how="semi")
         .select(message_id=pl.col("message_ids").explode())
-        .unique()
+        .group_by("message_id")
+        .agg(lines=pl.len().cast(pl.Int64))
+        .sort("message_id")
         .collect(engine="streaming")
     )
-    return found["message_id"].sort()
