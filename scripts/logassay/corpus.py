@@ -1,5 +1,6 @@
 """Event sequences as flat arrays: the form in which models and baselines see the data."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -134,6 +135,17 @@ class Corpus:
         return self.gaps[begin:end].tobytes() + np.diff(bounds).tobytes() + numbers.tobytes()
 
 
+def portions(offsets: npt.NDArray[np.int64], events: int) -> Iterator[tuple[int, int]]:
+    """Divide sequences into runs of about so many events; give the first of each and the one after its last."""
+    begin, count = 0, len(offsets) - 1
+    if not count:
+        yield 0, 0
+    while begin < count:
+        end = max(begin + 1, int(np.searchsorted(offsets, offsets[begin] + events, side="right")) - 1)
+        yield begin, end
+        begin = end
+
+
 def from_lists(sequences: "list[list[int]] | list[npt.NDArray[np.int32]]", labels: "list[int] | None" = None) -> Corpus:
     """Build a corpus from Python lists of event ids (gaps are 0; labels default to normal)."""
     lengths = [len(sequence) for sequence in sequences]
@@ -157,14 +169,12 @@ def read_corpus(path: Path, rows: int | None = None, values: Path | None = None)
     """
     import polars as pl
 
-    frame = read_parquet(path, ["label", "events", "gaps"])
-    if rows is not None:
-        if rows > frame.height:
-            raise UserError(
-                f"{path} holds {frame.height} sequences but {rows} were asked for; "
-                f"lower the sample size to {frame.height} or use more data."
-            )
-        frame = frame.head(rows)
+    frame = read_parquet(path, ["label", "events", "gaps"], rows)
+    if rows is not None and rows > frame.height:
+        raise UserError(
+            f"{path} holds {frame.height} sequences but {rows} were asked for; "
+            f"lower the sample size to {frame.height} or use more data."
+        )
     lengths = frame["events"].list.len().to_numpy()
     offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
     labels = frame["label"].cast(pl.Int8).fill_null(UNLABELLED).to_numpy()

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from logassay.errors import UserError
 
 if TYPE_CHECKING:
     import polars as pl
+    import pyarrow.parquet as pq
 
 
 @contextmanager
@@ -27,6 +29,17 @@ def atomic_path(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """Make a folder for temporary files and remove it; what a killed process left there goes first."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -67,8 +80,65 @@ def write_parquet(frame: "pl.DataFrame", path: Path) -> None:
         frame.write_parquet(temporary, compression="zstd", compression_level=3, statistics=True)
 
 
-def read_parquet(path: Path, columns: Sequence[str] | None = None) -> "pl.DataFrame":
-    """Read a Parquet file, or the given columns of it.
+class ParquetPieces:
+    """A Parquet file written piece by piece; its bytes depend on the rows alone, not on how they come in pieces.
+
+    A row group is full when its lists hold so many elements; the row that fills it still belongs to it.
+
+    Parameters
+    ----------
+    path : Path
+        File to write.
+    schema : polars.Schema
+        Columns of all pieces.
+    lists : str
+        Column of lists by whose lengths row groups are measured.
+    """
+
+    FULL = 1 << 22
+    ROW = 16
+    """A row counts as so many elements beside its own."""
+
+    def __init__(self, path: Path, schema: "pl.Schema", lists: str) -> None:
+        import polars as pl
+        import pyarrow.parquet as pq
+
+        empty = pl.DataFrame(schema=schema).to_arrow(compat_level=pl.CompatLevel.oldest())
+        self._writer = pq.ParquetWriter(path, empty.schema, compression="zstd", compression_level=3)
+        self._lists = lists
+        self._held: list[pl.DataFrame] = []
+        self._size = 0
+
+    def append(self, piece: "pl.DataFrame") -> None:
+        """Add rows; full row groups are written."""
+        sizes = (piece[self._lists].list.len().cast(int) + self.ROW).cum_sum().to_numpy()
+        begin = done = 0
+        while len(sizes) and self._size + int(sizes[-1]) - done >= self.FULL:
+            end = int(sizes.searchsorted(self.FULL - self._size + done)) + 1
+            self._held.append(piece.slice(begin, end - begin))
+            self._flush()
+            begin, done = end, int(sizes[end - 1])
+        if begin < piece.height:
+            self._held.append(piece.slice(begin))
+            self._size += int(sizes[-1]) - done
+
+    def close(self) -> None:
+        """Write what is left. Not called after an error: the file is thrown away then."""
+        if self._held:
+            self._flush()
+        self._writer.close()
+
+    def _flush(self) -> None:
+        import polars as pl
+
+        # Contiguous columns, because Arrow's page borders follow the pieces of a column.
+        group = pl.concat(self._held).rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+        self._writer.write_table(group, row_group_size=max(1, group.num_rows))
+        self._held, self._size = [], 0
+
+
+def read_parquet(path: Path, columns: Sequence[str] | None = None, rows: int | None = None) -> "pl.DataFrame":
+    """Read a Parquet file, or the given columns of it, or its first so many rows.
 
     Raises
     ------
@@ -78,17 +148,36 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> "pl.DataFr
     import polars as pl
 
     try:
-        return pl.read_parquet(path, columns=None if columns is None else list(columns))
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist; check the path or rebuild it with Snakemake.") from None
+        return pl.read_parquet(path, columns=None if columns is None else list(columns), n_rows=rows)
     except pl.exceptions.ColumnNotFoundError as error:
         missing = str(error).splitlines()[0]
         raise UserError(f"{path} lacks a needed column ({missing}); delete it and run Snakemake again.") from None
     except (pl.exceptions.PolarsError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(
-            f"{path} is not a readable Parquet file ({reason}); delete it and run Snakemake again."
-        ) from None
+        raise _unreadable(path, error) from None
+
+
+def open_parquet(path: Path, **options: Any) -> "pq.ParquetFile":
+    """Open a Parquet file to read it in pieces; `options` are pyarrow's.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(path, **options)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    if isinstance(error, FileNotFoundError):
+        return UserError(f"{path} does not exist; check the path or rebuild it with Snakemake.")
+    reason = str(error).splitlines()[0]
+    return UserError(f"{path} is not a readable Parquet file ({reason}); delete it and run Snakemake again.")
 
 
 def sha256_of(path: Path) -> str:

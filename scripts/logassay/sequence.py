@@ -3,19 +3,42 @@
 A sequence keeps the message ids of its lines in file order; which template a message has is decided after the split.
 """
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from logassay.errors import UserError
-from logassay.files import write_json, write_parquet
-from logassay.labels import Labels, line_labels, read_labels
+from logassay.files import ParquetPieces, atomic_path, write_json
+from logassay.labels import Incidents, Intervals, Labels, line_labels, read_labels
+from logassay.rows import Lines
+from logassay.sessions import Sessions
+from logassay.windows import Windows
 
-COLUMNS = ["sequence", "id", "label", "kind", "start", "end", "first_line", "message_ids", "gaps"]
+SEQUENCES = pl.Schema(
+    [
+        ("sequence", pl.Int32()),
+        ("id", pl.String()),
+        ("label", pl.Boolean()),
+        ("kind", pl.String()),
+        ("start", pl.Datetime("us")),
+        ("end", pl.Datetime("us")),
+        ("first_line", pl.Int64()),
+        ("message_ids", pl.List(pl.Int32())),
+        ("gaps", pl.List(pl.Float32())),
+    ]
+)
+
+BASE_MEMORY = 350_000_000
+"""What the program needs for itself: libraries, a row group of lines, one of sequences that is being written."""
+LABELS_FACTOR = 7
+"""Memory for labels of sessions as a multiple of their size."""
+LEAST_MEMORY = 50_000_000
+"""What is left to work with, however little may be used."""
 
 
 @dataclass(frozen=True)
@@ -38,89 +61,8 @@ class Grouping:
     label: Literal["any", "last"] = "any"
 
 
-def _by_session(lines: pl.LazyFrame) -> pl.DataFrame:
-    """Group lines by session key; within a group the order of the file is kept."""
-    return (
-        lines.select("line", "time", "message_id", "alert", id=pl.col("keys"))
-        .explode("id")  # a line without a key has an empty list, and vanishes here
-        .group_by("id")
-        .agg(
-            label=pl.col("alert").any(),
-            start=pl.col("time").first(),
-            end=pl.col("time").last(),
-            first_line=pl.col("line").min(),
-            message_ids=pl.col("message_id"),
-            gaps=_gaps(pl.col("time")),
-            has_alerts=pl.col("alert").is_not_null().any(),
-        )
-        # Two sessions may begin on the same line; the id settles their order.
-        .sort("first_line", "id")
-        .collect(engine="streaming")
-        .with_columns(label=pl.when("has_alerts").then("label"))
-        .drop("has_alerts")
-    )
-
-
-def _gaps(time: pl.Expr) -> pl.Expr:
-    """Seconds since the previous line of the same sequence; negative where the log's clock steps back."""
-    return (time.diff().dt.total_microseconds() / 1e6).fill_null(0).cast(pl.Float32)
-
-
-def _windows(
-    lines: pl.DataFrame, starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], rule: Literal["any", "last"]
-) -> pl.DataFrame:
-    """Cut the rows [starts[i], ends[i]) out of `lines`, one sequence for each i."""
-    lengths = ends - starts
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    rows = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
-    window = np.repeat(np.arange(len(starts)), lengths)
-    label = pl.col("alert").any() if rule == "any" else pl.col("alert").last()
-    return (
-        lines[rows]
-        .with_columns(window=pl.Series(window))
-        .group_by("window", maintain_order=True)
-        .agg(
-            id=pl.lit("line-") + pl.col("line").first().cast(pl.String),
-            label=pl.when(pl.col("alert").is_not_null().any()).then(label),
-            start=pl.col("time").first(),
-            end=pl.col("time").last(),
-            first_line=pl.col("line").first(),
-            message_ids=pl.col("message_id"),
-            gaps=_gaps(pl.col("time")),
-        )
-        .drop("window")
-    )
-
-
-def _line_windows(count: int, length: int, stride: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Start and end rows of windows over `count` lines; a shorter last window keeps the tail of the log."""
-    number = 1 + max(0, -(-(count - length) // stride)) if count else 0
-    starts = np.arange(number, dtype=np.int64) * stride
-    starts = starts[starts < count]
-    return starts, np.minimum(starts + length, count)
-
-
-def _time_windows(
-    time: npt.NDArray[np.int64], span: float, step: float
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Start and end rows of windows of `span` seconds every `step` seconds; windows without a line are left out."""
-    # A clock that steps back would put a line before its predecessor; file order wins.
-    clock = np.maximum.accumulate(time)
-    if not len(clock):
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    span_us, step_us = round(span * 1e6), round(step * 1e6)
-    # Only steps at which some line falls into the window can give one: enumerate those, not all steps.
-    elapsed = clock - clock[0]
-    last = elapsed // step_us
-    first = np.maximum(0, -(-(elapsed - span_us + 1) // step_us))
-    steps = np.unique(np.concatenate([np.arange(a, b + 1) for a, b in np.unique(np.stack([first, last], 1), axis=0)]))
-    starts = np.searchsorted(elapsed, steps * step_us, side="left")
-    ends = np.searchsorted(elapsed, steps * step_us + span_us, side="left")
-    return starts[ends > starts], ends[ends > starts]
-
-
-def group(lines_path: Path, grouping: Grouping, labels: Labels | None) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """Build the sequences of a parsed log.
+class Sequences:
+    """The sequences of a parsed log, made piece by piece.
 
     Parameters
     ----------
@@ -128,86 +70,132 @@ def group(lines_path: Path, grouping: Grouping, labels: Labels | None) -> tuple[
         `lines.parquet` of the parse stage.
     grouping : Grouping
         How lines become sequences.
-    labels : Labels or None
-        Labels by session. Without them the line labels of the log (`alert`) count, and without those the
+    labels : Labels, Intervals or None
+        Labels by session, or by time. Without them the line labels of the log (`alert`) count, and without those the
         sequences stay unlabelled.
-
-    Returns
-    -------
-    sequences : polars.DataFrame
-        One row per sequence in order of its first line: `sequence, id, label, kind, start, end, first_line,
-        message_ids, gaps` (gaps in seconds).
-    report : dict
-        Counts in which every line of the log is accounted for.
+    memory : int
+        Bytes to use, about; the sequences do not depend on it.
+    folder : Path
+        Folder to make for temporary files, should they be needed.
     """
-    known = read_labels(labels) if labels is not None else None
-    if grouping.by == "session":
-        frame, used = _sessions(lines_path, known)
-    else:
-        frame, used = _cut(lines_path, grouping, known)
-    frame = frame.with_columns(sequence=pl.int_range(pl.len(), dtype=pl.Int32)).select(COLUMNS)
-    if not frame.height:
-        raise UserError(
-            f"{lines_path} gives no sequence when grouped by {grouping.by}; "
-            "check the format's session_key, or choose a grouping by window or time."
-        )
-    lengths = frame["message_ids"].list.len()
-    label = frame["label"]
-    report = {
-        "grouping": grouping.by,
-        # So many sequences later, no line is shared with this one: the least gap between the parts of a split.
-        "independent_after": 1 if grouping.by == "session" else int(-(-grouping.length // grouping.stride)),
-        "sequences": frame.height,
-        "anomalous": int(label.sum()),
-        "normal": int((~label).sum()),
-        "unlabelled": label.null_count(),
-        "labels_without_sequence": 0
-        if known is None or grouping.by != "session"
-        else known.join(frame, on="id", how="anti").height,
-        **used,
-        "length_quantiles": {
-            str(q): int(lengths.quantile(q / 100, "nearest") or 0) for q in (0, 5, 25, 50, 75, 95, 100)
-        },
-    }
-    return frame, report
 
+    def __init__(
+        self, lines_path: Path, grouping: Grouping, labels: Labels | Intervals | None, memory: int, folder: Path
+    ) -> None:
+        self._path = lines_path
+        self._grouping = grouping
+        self._known = read_labels(labels) if isinstance(labels, Labels) else None
+        self._incidents = Incidents(labels) if isinstance(labels, Intervals) else None
+        relabel = self._incidents.relabel if self._incidents is not None else None
+        self._lengths: Counter[int] = Counter()
+        self._counts: Counter[str] = Counter()
+        taken = BASE_MEMORY + (0 if self._known is None else LABELS_FACTOR * int(self._known.estimated_size()))
+        memory = max(LEAST_MEMORY, memory - taken)
+        if grouping.by == "session":
+            self._maker: Sessions | Windows = Sessions(lines_path, memory, folder, self._known, relabel)
+        else:
+            if self._known is not None:
+                relabel = partial(line_labels, labels=self._known.select("id", "label"))
+            extents = (grouping.length, grouping.stride)
+            self._maker = Windows(lines_path, grouping.by, *extents, grouping.label, memory, relabel)
 
-def _sessions(lines_path: Path, known: pl.DataFrame | None) -> tuple[pl.DataFrame, dict[str, int]]:
-    lines = pl.scan_parquet(lines_path)
-    frame = _by_session(lines)
-    if known is None:
-        frame = frame.with_columns(kind=pl.lit(None, dtype=pl.String))
-    else:
-        frame = frame.drop("label").join(known, on="id", how="left", maintain_order="left")
-        if frame.height and frame["label"].null_count() == frame.height:
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """Yield the sequences in order of their first line, with the columns of SEQUENCES (gaps in seconds).
+
+        Raises
+        ------
+        UserError
+            If there is no sequence, or the labels are those of another log.
+        """
+        count = 0
+        for frame in self._maker.frames():
+            if not count:
+                first = frame["id"][0]
+            numbers = pl.int_range(count, count + frame.height, dtype=pl.Int32, eager=True)
+            frame = frame.with_columns(sequence=numbers).select(SEQUENCES.names())
+            if self._incidents is not None:
+                frame = self._incidents.with_kinds(frame)
+            count += frame.height
+            label = frame["label"]
+            self._counts.update(anomalous=int(label.sum()), normal=int((~label).sum()), unlabelled=label.null_count())
+            self._lengths.update(dict(frame["message_ids"].list.len().value_counts().iter_rows()))
+            yield frame
+        if not count:
             raise UserError(
-                f"The label file names none of the log's {frame.height} sessions: it has {known['id'].first()!r}, the "
-                f"log has {frame['id'].first()!r}; give the dataset the labels of this log, or correct labels.key."
+                f"{self._path} gives no sequence when grouped by {self._grouping.by}; "
+                "check the format's session_key, or choose a grouping by window or time."
             )
-    total, without = lines.select(pl.len(), (pl.col("keys").list.len() == 0).sum().alias("without")).collect().row(0)
-    used = {"lines": total, "lines_in_sequences": total - without, "lines_left_out": without}
-    return frame, used
+        if self._incidents is not None:
+            self._incidents.check()
+        known = self._known
+        if self._grouping.by == "session" and known is not None and self._counts["unlabelled"] == count:
+            raise UserError(
+                f"The label file names none of the log's {count} sessions: it has {known['id'].first()!r}, the "
+                f"log has {first!r}; give the dataset the labels of this log, or correct labels.key."
+            )
+
+    def report(self) -> dict[str, Any]:
+        """Return counts in which every line of the log is accounted for, when all sequences have been made."""
+        total = Lines(self._path).count
+        maker, grouping = self._maker, self._grouping
+        used = total - maker.lines_without_key if isinstance(maker, Sessions) else maker.lines_used
+        sequences = self._lengths.total()
+        without_sequence = 0
+        if isinstance(maker, Sessions) and self._known is not None:
+            without_sequence = self._known.height - (sequences - self._counts["unlabelled"])
+        return {
+            "grouping": grouping.by,
+            # So many sequences later, no line is shared with this one: the least gap between the parts of a split.
+            "independent_after": 1 if grouping.by == "session" else int(-(-grouping.length // grouping.stride)),
+            "sequences": sequences,
+            "anomalous": self._counts["anomalous"],
+            "normal": self._counts["normal"],
+            "unlabelled": self._counts["unlabelled"],
+            "labels_without_sequence": without_sequence,
+            "lines": total,
+            "lines_in_sequences": used,
+            "lines_left_out": total - used,
+            **(self._incidents.report() if self._incidents is not None else {}),
+            "length_quantiles": {str(q): _quantile(self._lengths, q / 100) for q in (0, 5, 25, 50, 75, 95, 100)},
+        }
 
 
-def _cut(lines_path: Path, grouping: Grouping, known: pl.DataFrame | None) -> tuple[pl.DataFrame, dict[str, int]]:
-    lines = pl.read_parquet(lines_path)
-    if known is not None:
-        lines = line_labels(lines, known.select("id", "label"))
-    if grouping.by == "window":
-        starts, ends = _line_windows(lines.height, int(grouping.length), int(grouping.stride))
-    else:
-        clock = lines["time"].dt.timestamp("us").to_numpy()
-        starts, ends = _time_windows(clock, grouping.length, grouping.stride)
-    frame = _windows(lines.drop("keys"), starts, ends, grouping.label)
-    frame = frame.with_columns(kind=pl.lit(None, dtype=pl.String))
-    # Starts and ends both ascend, so a line is covered unless it lies between one end and the next start.
-    between = int(np.maximum(0, starts[1:] - np.maximum.accumulate(ends)[:-1]).sum())
-    left_out = between + (lines.height - int(ends.max()) if len(ends) else lines.height)
-    return frame, {"lines": lines.height, "lines_in_sequences": lines.height - left_out, "lines_left_out": left_out}
+def _quantile(counts: Counter[int], share: float) -> int:
+    """Return the value at the nearest place to this share of the sorted values, of which there are so many each."""
+    place = round(share * (counts.total() - 1))
+    for value in sorted(counts):
+        place -= counts[value]
+        if place < 0:
+            return value
+    raise ValueError("there is no value")
 
 
-def run(lines: Path, grouping: Grouping, labels: Labels | None, output: Path, report: Path) -> None:
-    """Build sequences and write them with their report."""
-    frame, facts = group(lines, grouping, labels)
-    write_parquet(frame, output)
-    write_json(report, facts)
+def group(
+    lines_path: Path,
+    grouping: Grouping,
+    labels: Labels | Intervals | None,
+    memory: int = 1 << 30,
+    folder: Path = Path(".pieces"),
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """Build the sequences of a log that is small enough to keep them in memory, and the report; see `Sequences`."""
+    sequences = Sequences(lines_path, grouping, labels, memory, folder)
+    frame = pl.concat(sequences.frames())
+    return frame, sequences.report()
+
+
+def run(
+    lines: Path,
+    grouping: Grouping,
+    labels: Labels | Intervals | None,
+    memory_mb: int,
+    output: Path,
+    report: Path,
+) -> None:
+    """Build sequences and write them with their report, in about so much memory."""
+    with atomic_path(output) as temporary:
+        sequences = Sequences(lines, grouping, labels, memory_mb * 10**6, output.with_name(f".{output.name}.pieces"))
+        file = ParquetPieces(temporary, SEQUENCES, "message_ids")
+        for frame in sequences.frames():
+            file.append(frame)
+        file.close()
+    write_json(report, sequences.report())

@@ -12,9 +12,16 @@ import numpy.typing as npt
 import polars as pl
 
 from logassay.errors import UserError
-from logassay.files import read_json, read_parquet, write_json, write_parquet
+from logassay.files import open_parquet, read_json, read_parquet, write_json, write_parquet
 
 PARTS = ("train", "validation", "test")
+TRAIN, VALIDATION, TEST, GAP = range(4)
+"""What stands for a part while sequences are divided: texts take ten times as much memory."""
+NAMES = (*PARTS, "gap")
+COLUMNS = ("sequence", "label", "start", "end", "part")
+"""The last only where the data set gives it."""
+
+Codes = npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -80,61 +87,58 @@ def divide(
             gap = max(1, independent_after) if split.gap is None else split.gap
         else:
             ordered = sequences[rng.permutation(sequences.height)]
-        part = np.full(ordered.height, "test", dtype=object)
+        part = np.full(ordered.height, TEST, dtype=np.int8)
         drawn = np.ones(ordered.height, dtype=bool)
         if split.anomalous == "test":
             drawn = ~ordered["label"].fill_null(False).to_numpy()
         part[drawn] = _by_shares(int(drawn.sum()), split, gap)
-    for name in PARTS:
-        if not (part == name).any():
+    for code, name in enumerate(PARTS):
+        if not (part == code).any():
             raise UserError(
                 f"The {name} part of the split is empty: {sequences.height} sequences with a gap of {gap} are too few; "
                 "use more data, smaller windows or other shares."
             )
     rank = np.zeros(ordered.height, dtype=np.int32)
-    for name in (*PARTS, "gap"):
-        rows = np.flatnonzero(part == name)
-        rank[rows] = rng.permutation(len(rows)) if name != "gap" else np.arange(len(rows))
-    columns = {"part": pl.Series(list(part), dtype=pl.String), "rank": pl.Series(rank)}
-    assignment = ordered.select("sequence").with_columns(**columns).sort("sequence")
-    divided = sequences.select("sequence", "label", "start", "end").join(assignment, on="sequence")
-    return assignment, _report(divided, split.order, gap)
+    for code in range(len(NAMES)):
+        rows = np.flatnonzero(part == code)
+        rank[rows] = rng.permutation(len(rows)) if code != GAP else np.arange(len(rows))
+    report = _report(ordered.select("label", "start", "end", part=pl.Series(part)), split.order, gap)
+    assignment = ordered.select("sequence", part=pl.Series(part), rank=pl.Series(rank)).sort("sequence")
+    return assignment.with_columns(part=pl.Series(NAMES).gather(assignment["part"])), report
 
 
-def _by_shares(count: int, split: Split, gap: int) -> npt.NDArray[np.object_]:
+def _by_shares(count: int, split: Split, gap: int) -> Codes:
     """Cut `count` sequences, in order, into parts of the given shares with a gap between them."""
     total = split.train + split.validation + split.test
     if total > 1 + 1e-9:
         raise UserError(f"The split's train, validation and test shares sum to {total:g}; they may not exceed 1.")
     borders = np.rint(np.cumsum([split.train, split.validation, split.test]) * count).astype(int)
-    part = np.full(count, "gap", dtype=object)
+    part = np.full(count, GAP, dtype=np.int8)
     begin = 0
-    for name, end in zip(PARTS, borders, strict=True):
-        part[begin:end] = name
+    for code, end in enumerate(borders):
+        part[begin:end] = code
         begin = end + gap
     return part
 
 
-def _given(
-    sequences: pl.DataFrame, validation: float, rng: np.random.Generator
-) -> tuple[pl.DataFrame, npt.NDArray[np.object_]]:
+def _given(sequences: pl.DataFrame, validation: float, rng: np.random.Generator) -> tuple[pl.DataFrame, Codes]:
     """Take the data set's own parts; draw the validation part from training where it has none."""
     if "part" not in sequences.columns or sequences["part"].null_count():
         raise UserError(
             "The split's order is 'given', but the data set does not say the part of every sequence; "
             "name the part in its source, or choose a chronological or shuffled split."
         )
-    part = sequences["part"].to_numpy().astype(object)
-    if not (part == "validation").any():
-        train = np.flatnonzero(part == "train")
-        part[rng.permutation(train)[: round(validation * len(train))]] = "validation"
+    part = sequences["part"].replace_strict(PARTS, range(len(PARTS)), return_dtype=pl.Int8).to_numpy().copy()
+    if not (part == VALIDATION).any():
+        train = np.flatnonzero(part == TRAIN)
+        part[rng.permutation(train)[: round(validation * len(train))]] = VALIDATION
     return sequences, part
 
 
 def _report(divided: pl.DataFrame, order: str, gap: int) -> dict[str, Any]:
     parts = []
-    for name in (*PARTS, "gap"):
-        rows = divided.filter(pl.col("part") == name)
+    for code, name in enumerate(NAMES):
+        rows = divided.filter(pl.col("part") == code)
         label = rows["label"]
         parts.append(
             {
@@ -149,14 +153,16 @@ def _report(divided: pl.DataFrame, order: str, gap: int) -> dict[str, Any]:
         )
     still_open = None
     if order == "chronological":
-        test_start = divided.filter(pl.col("part") == "test")["start"].min()
-        still_open = divided.filter((pl.col("part") == "train") & (pl.col("end") >= pl.lit(test_start))).height
+        test_start = divided.filter(pl.col("part") == TEST)["start"].min()
+        still_open = divided.filter((pl.col("part") == TRAIN) & (pl.col("end") >= pl.lit(test_start))).height
     return {"order": order, "gap": gap, "parts": parts, "train_open_at_test_start": still_open}
 
 
 def run(sequences: Path, sequence_report: Path, split: Split, seed: int, output: Path, report: Path) -> None:
     """Divide the sequences of a file and write the assignment with its report."""
-    frame = read_parquet(sequences)
+    with open_parquet(sequences) as file:
+        needed = [name for name in COLUMNS if name in file.schema_arrow.names]
+    frame = read_parquet(sequences, needed)
     assignment, facts = divide(frame, split, read_json(sequence_report)["independent_after"], seed)
     write_parquet(assignment, output)
     write_json(report, facts)

@@ -24,6 +24,16 @@ def test_a_failing_writer_leaves_the_old_file_and_no_rest(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_scratch_folder_is_empty_at_first_and_gone_afterwards(tmp_path: Path) -> None:
+    folder = tmp_path / "results" / ".pieces"
+    folder.mkdir(parents=True)
+    (folder / "left by a killed job").write_text("x")
+    with files.scratch_folder(folder) as made:
+        assert list(made.iterdir()) == []
+        (made / "file").write_text("x")
+    assert not folder.exists()
+
+
 def test_json_refuses_not_a_number(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         files.write_json(tmp_path / "x.json", {"f1": float("nan")})

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from logassay.errors import UserError
-from logassay.sequence import Grouping, Labels, _line_windows, group, read_labels
+from logassay.sequence import Grouping, Labels, group, read_labels
 
 START = datetime(2026, 1, 1)
 
@@ -122,17 +122,6 @@ def test_time_windows_with_holes_count_the_lines_between(tmp_path: Path) -> None
     assert (report["lines_in_sequences"], report["lines_left_out"]) == (2, 2)
 
 
-def test_line_windows_cover_all_lines_when_the_stride_is_no_longer_than_the_window() -> None:
-    for count in range(1, 30):
-        for length in range(1, 8):
-            for stride in range(1, length + 1):
-                starts, ends = _line_windows(count, length, stride)
-                covered = np.zeros(count, dtype=bool)
-                for start, end in zip(starts, ends, strict=True):
-                    covered[start:end] = True
-                assert covered.all(), (count, length, stride)
-
-
 def test_sessions_equal_pandas_groupby(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     keys = [[f"k{key}"] for key in rng.integers(0, 3000, 50_000)]
@@ -150,6 +139,13 @@ def test_sessions_equal_pandas_groupby(tmp_path: Path) -> None:
         ("BlockId,Label\na,normal\n", r"line 2 has the label 'normal', which is neither 'Normal' nor 'Anomaly'"),
         ("BlockId,Klass\na,Normal\n", r"has no column 'Label' but 'BlockId', 'Klass'"),
         ("BlockId,Label\na,Normal\na,Anomaly\n", r"labels 'a' both ways"),
+        ("BlockId,Label\n\na\n", r"line 3 has the label '', which is neither"),
+        ("BlockId,Label\n,Normal\n", r"line 2 has no BlockId"),
+        ("BlockId,Label\n", r"labels no session; add some"),
+        (
+            "BlockId;Label\r\na;Normal\r\n",
+            r"one column 'BlockId;Label', not 'BlockId'; separate its columns by comm",
+        ),
         ("", r"is not a readable CSV file"),
     ],
 )

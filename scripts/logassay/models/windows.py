@@ -3,25 +3,31 @@
 Equal windows are found here, so that each is computed once; the network is the model's own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from logassay import cli
-from logassay.corpus import FIRST_EVENT, PAD, UNK, Corpus
-from logassay.models.base import FloatArray, IntArray, Scores, largest, mean, owners
+from logassay.corpus import FIRST_EVENT, PAD, UNK, Corpus, portions
+from logassay.models.base import FloatArray, IntArray, Scores, largest, mean
 from logassay.models.neural import NeuralDetector, surprise
 
 SCORING_BATCH = 8192
 """Distinct windows per forward pass when nothing is learned."""
+EVENTS_AT_ONCE = 1 << 19
+"""Windows of about so many events are numbered at a time: it takes twenty times the memory of the result."""
 SHORT_SESSIONS = ("pad", "flag")
 SHORT_NLL = 100.0
 """NLL that stands for the verdict on a flagged short session: beyond what single-precision probabilities give."""
+
+
+Integers = npt.NDArray[np.int32] | IntArray
 
 
 @dataclass(frozen=True)
@@ -32,18 +38,18 @@ class Steps:
     ----------
     windows : int64 array, shape (distinct windows, history)
         The distinct windows, oldest event first, PAD before a sequence's first event.
-    window : int64 array, shape (steps,)
+    window : integer array, shape (steps,)
         Row in `windows` of each step.
-    target : int64 array, shape (steps,)
+    target : integer array, shape (steps,)
         The event that comes: UNK, or a candidate's number from 2 on.
-    owner : int64 array, shape (steps,)
+    owner : integer array, shape (steps,)
         Position of the step's sequence.
     """
 
     windows: IntArray
-    window: IntArray
-    target: IntArray
-    owner: IntArray
+    window: Integers
+    target: Integers
+    owner: Integers
 
     def full(self) -> "Steps":
         """Return the steps whose windows hold no padding."""
@@ -72,6 +78,25 @@ def make_steps(events: IntArray, owner: IntArray, history: int) -> Steps:
     _, first, window = np.unique(number_runs(stream, history)[starts], return_index=True, return_inverse=True)
     windows = stream[starts[first][:, None] + np.arange(history)]
     return Steps(windows, window, events, owner)
+
+
+def join_steps(pieces: Iterable[Steps]) -> Steps:
+    """Join the steps of sequences that follow one another, as if they had been made together."""
+    several = list(pieces)
+    every = np.concatenate([each.windows for each in several])
+    if len(several) == 1:
+        windows, row = every, np.arange(len(every))
+    else:
+        windows, row = np.unique(every, axis=0, return_inverse=True)
+    ends = np.cumsum([len(each.windows) for each in several])
+    row = row.reshape(-1).astype(np.int32)
+    rows = (row[end - len(each.windows) : end] for each, end in zip(several, ends, strict=True))
+    return Steps(
+        windows,
+        np.concatenate([row[each.window] for row, each in zip(rows, several, strict=True)]),
+        np.concatenate([each.target for each in several]),
+        np.concatenate([each.owner for each in several]),
+    )
 
 
 def number_runs(stream: IntArray, width: int) -> IntArray:
@@ -127,12 +152,22 @@ class WindowDetector(NeuralDetector):
 
     def steps(self, corpus: Corpus) -> Steps:
         """Build the steps of a corpus."""
-        events, owner = self.encode(corpus.events), owners(corpus)
+        events = self.encode(corpus.events).astype(np.int32)
+        some = portions(corpus.offsets, EVENTS_AT_ONCE)
+        return join_steps(self.steps_of(events, corpus.offsets[begin : end + 1], begin) for begin, end in some)
+
+    def steps_of(self, encoded: npt.NDArray[np.int32], offsets: IntArray, number: int) -> Steps:
+        """Build the steps of some sequences, of which the first has this number."""
+        events, lengths = encoded[offsets[0] : offsets[-1]].astype(np.int64), np.diff(offsets)
         if self.hyper.session_end:
-            events = np.insert(events, corpus.offsets[1:], FIRST_EVENT + self.vocabulary.size)
-            owner = np.repeat(np.arange(len(corpus)), corpus.lengths + 1)
+            events = np.insert(events, offsets[1:] - offsets[0], FIRST_EVENT + self.vocabulary.size)
+            lengths = lengths + 1
+        owner = np.repeat(np.arange(len(lengths)), lengths)
         steps = make_steps(events, owner, self.hyper.history)
-        return steps.full() if self.hyper.short_sessions == "flag" else steps
+        steps = steps.full() if self.hyper.short_sessions == "flag" else steps
+        # In half the space at once, so that only the windows of some sequences are ever large.
+        owner = (number + steps.owner).astype(np.int32)
+        return Steps(steps.windows, steps.window.astype(np.int32), steps.target.astype(np.int32), owner)
 
     def train_epoch(self, train: Corpus) -> dict[str, Any]:
         """Minimise the cross-entropy of the next event over all steps, in random order."""
@@ -141,14 +176,16 @@ class WindowDetector(NeuralDetector):
         windows = torch.from_numpy(steps.windows).to(self.device)
         window = torch.from_numpy(steps.window[learnable]).to(self.device)
         target = torch.from_numpy(steps.target[learnable] - FIRST_EVENT).to(self.device)
+        distinct = len(steps.windows)
+        del steps, learnable
 
         def batches() -> Iterator[tuple[Tensor, Tensor, int]]:
             order = torch.randperm(len(target)).to(self.device)
             for batch in cli.progress(order.split(self.hyper.batch_size), type(self).__name__):
-                loss = functional.cross_entropy(self.predict(windows, window[batch]), target[batch])
+                loss = functional.cross_entropy(self.predict(windows, window[batch]), target[batch].long())
                 yield loss, loss, len(batch)
 
-        return self.facts(len(learnable), distinct_examples=len(steps.windows), **self.descend(batches()))
+        return self.facts(len(target), distinct_examples=distinct, **self.descend(batches()))
 
     def predict(self, windows: Tensor, window: Tensor) -> Tensor:
         """Return logits, shape (n, candidates), for rows `window`, shape (n,), of `windows`.
@@ -165,17 +202,17 @@ class WindowDetector(NeuralDetector):
         steps = self.steps(corpus)
         # Equal pairs of window and target are judged once. Sorting by window comes with it.
         columns = FIRST_EVENT + self.vocabulary.size + 1
-        pairs, pair = np.unique(steps.window * columns + steps.target, return_inverse=True)
+        pairs, pair = np.unique(steps.window.astype(np.int64) * columns + steps.target, return_inverse=True)
         nll, rank = self.judge(steps.windows, pairs // columns, pairs % columns)
-        count = len(corpus)
+        count, owner = len(corpus), steps.owner.astype(np.int64)
         components = {
-            "nll_max": largest(nll[pair], steps.owner, count),
-            "nll_mean": mean(nll[pair], steps.owner, count),
-            "rank_max": largest(rank[pair], steps.owner, count),
+            "nll_max": largest(nll[pair], owner, count),
+            "nll_mean": mean(nll[pair], owner, count),
+            "rank_max": largest(rank[pair], owner, count),
         }
         paper = components["rank_max"] > self.hyper.candidates
         if self.hyper.short_sessions == "flag":
-            short = np.bincount(steps.owner, minlength=count) == 0
+            short = np.bincount(owner, minlength=count) == 0
             last = self.vocabulary.size + self.hyper.session_end + 1  # the rank of what has no probability
             worst = {"nll_max": SHORT_NLL, "nll_mean": SHORT_NLL, "rank_max": last}
             components = {name: np.where(short, worst[name], values) for name, values in components.items()}
