@@ -1,4 +1,5 @@
 # make demo: sets up, then runs the default study from raw log to comparison table.
+# make init LOG=path: looks at a log of yours and writes a study of it, config/studies/<name>.yaml, which runs as it is.
 # make report STUDY=config/studies/x.yaml: rebuilds the reports of a study after a change of its configuration.
 # make test: sets up, then checks style and runs all tests that this machine can run.
 SHELL := /bin/bash
@@ -7,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEFAULT := results/studies/default
 
-.PHONY: demo report test lint format lock docs bench-models clean
+.PHONY: demo init report test lint format lock docs bench bench-models bench-parsers clean
 
 $(VENV)/.ready: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "LogAssay needs Python 3.11 or newer; set PYTHON=python3.11"; exit 1; }
@@ -19,6 +20,11 @@ demo: $(VENV)/.ready
 	$(BIN)/snakemake --cores all
 	@$(BIN)/python scripts/show_comparison.py --comparison $(DEFAULT)/comparison.parquet --path-shown $(DEFAULT)/comparison.md
 	@echo "Reports: $(DEFAULT)/report/comparison_report.en.html (.ko.html), and epoch_report_MODEL.en.html of each trained model"
+
+# LOG may be a pattern in quotes, STUDY names the study, LABELS is a CSV with labels, FORCE=1 overwrites the file.
+init: $(VENV)/.ready
+	@$(BIN)/python scripts/describe_log.py --input "$$LOG" $(if $(STUDY),--name "$$STUDY") \
+		$(if $(LABELS),--labels "$$LABELS") $(if $(FORCE),--force)
 
 report: $(VENV)/.ready
 	$(BIN)/snakemake --cores all $(if $(STUDY),--configfile $(STUDY)) -- reports
@@ -52,12 +58,31 @@ lock:
 	mv requirements.lock.new requirements.lock
 	rm -rf $(VENV)-lock
 
+# Lines a second and memory of each stage beside what others would do, 5 rounds in one run: about five minutes. For example
+# make bench ARGS=--quick, or ARGS="--large --real FOLDER" (see scripts/bench_stages.py --help).
+bench: $(VENV)/.ready
+	@$(MAKE) --silent $(VENV)-bench/.ready || echo "logparser3 is left out: it could not be installed."
+	$(BIN)/python scripts/bench_stages.py --formats config/formats.yaml --logparser $(VENV)-bench \
+		--output results/bench_stages.json --markdown results/bench_stages.md $(ARGS)
+
+$(VENV)-bench/.ready: envs/bench.txt
+	rm -rf $(VENV)-bench
+	$(BIN)/python -m pip install --quiet --no-deps --target $(VENV)-bench -r envs/bench.txt
+	touch $@
+
 # Seconds per epoch of each model beside its plain formulation, on the default study's training part.
 SPLIT := results/runs/dataset=simulated/grouping=session/split=chronological/seed=1
 bench-models: $(VENV)/.ready
 	$(BIN)/snakemake --cores all $(SPLIT)/train.parquet
 	$(BIN)/python scripts/bench_models.py --train $(SPLIT)/train.parquet --templates $(SPLIT)/templates.parquet \
 		--models config/models.yaml --output results/bench_models.json
+
+# How well and how fast the template miners group Loghub's samples (folders NAME with NAME_2k.log and its true templates).
+SAMPLES ?= $(or $(LOGASSAY_REAL_DATA),../shared/data)/loghub_2k
+bench-parsers: $(VENV)/.ready
+	@$(MAKE) --silent $(VENV)-bench/.ready || echo "logparser3 is left out: it could not be installed."
+	PYTHONPATH=$(VENV)-bench $(BIN)/python scripts/bench_parsers.py --samples $(SAMPLES) --formats config/formats.yaml \
+		--output results/bench_parsers.json --markdown results/bench_parsers.md $(ARGS)
 
 clean:
 	rm -rf results .snakemake
