@@ -5,10 +5,9 @@ which is JSON with the keys of an entry under `formats:` in config/formats.yaml.
 """
 
 import argparse
-import os
 from pathlib import Path
 
-from logassay import cli
+from logassay import cli, parse_options
 from logassay.acquire import add_options, from_options
 
 
@@ -25,8 +24,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> None:
     """Extract the numbers of the log that the command line names."""
-    # polars reads this once, when it is imported.
-    os.environ["POLARS_MAX_THREADS"] = str(args.threads)
+    parse_options.prepare(args.threads)
     from logassay.line_format import LineFormat
     from logassay.values import extract
 

@@ -5,7 +5,6 @@ keys of an entry under `formats:` in config/formats.yaml.
 """
 
 import argparse
-import os
 from pathlib import Path
 
 from logassay import cli, parse_options
@@ -26,8 +25,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> None:
     """Parse the chunk that the command line names."""
-    # polars reads this once, when it is imported.
-    os.environ["POLARS_MAX_THREADS"] = str(args.threads)
+    parse_options.prepare(args.threads)
     from logassay.line_format import LineFormat
     from logassay.parse import parse_chunk
 

@@ -5,7 +5,6 @@ on the number of threads.
 """
 
 import argparse
-import os
 
 from logassay import cli, parse_options
 from logassay.acquire import add_options, from_options
@@ -23,8 +22,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> None:
     """Parse the log that the command line names."""
-    # polars reads this once, when it is imported.
-    os.environ["POLARS_MAX_THREADS"] = str(args.threads)
+    parse_options.prepare(args.threads)
     from logassay.line_format import LineFormat
     from logassay.parse import parse
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from logassay.line_format import LineFormat
+from logassay.line_format import REST, LineFormat
 from logassay.masks import in_pieces, is_blind
 from logassay.squeeze import MAX_COMPARED, Places, Squeezed, Text, to_arrow, to_numpy
 
@@ -161,6 +161,17 @@ def _read_all(text: Text, fmt: LineFormat) -> _Found:
     return _Found(positions, fmt.time(fields), fmt.keys(fields), fmt.alert(fields), messages, codes)
 
 
+def _parts(text: pl.Series, pattern: str, order: list[str]) -> pl.DataFrame:
+    """Return the groups of a header pattern in pieces, all null where a line does not match."""
+    before = pattern.removesuffix(REST)
+    if before == pattern or len(order) == 1:
+        return text.to_frame("text").select(pl.col("text").str.extract_groups(pattern).struct.unnest())
+    # The content is all that is left, and cannot fail to match: the engine need not walk through it.
+    groups = text.to_frame("text").select(pl.col("text").str.extract_groups(before).struct.unnest(), "text")
+    start = pl.sum_horizontal(pl.col(order[:-1]).str.len_chars(), ignore_nulls=False)
+    return groups.select(*order[:-1], content=pl.col("text").str.slice(start))
+
+
 class Reader:
     """Reads blocks of lines in one format; may be used by several threads."""
 
@@ -230,8 +241,7 @@ class Reader:
         if len(squeezed.distinct) > FEW_DISTINCT * len(text):
             return None
         pattern, order = self._pieces
-        groups = pl.col("text").str.extract_groups(pattern)
-        parts = squeezed.distinct.to_frame().select(groups.struct.unnest())
+        parts = _parts(squeezed.distinct, pattern, order)
         # Which of these each header line is like, and where it begins in the squeezed block.
         number, bases = squeezed.codes.astype(np.int64), squeezed.starts
         positions = np.arange(len(text))
