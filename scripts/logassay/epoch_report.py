@@ -131,7 +131,7 @@ def _section(writer: Writer, verdicts: Verdicts, section: Verdicts, found: Verdi
         writer.part("strata.title", 1)
         writer.say("strata.epoch", epoch=str(recommended["epoch"]))
         writer.strata_table([row_of(rows, recommended)], several=False)
-    writer.explorer(sorted(run, key=lambda row: row["epoch"] != recommended["epoch"]))
+    writer.explorer(section, sorted(run, key=lambda row: row["epoch"] != recommended["epoch"]))
     _recommendation(writer, verdicts, section, found, rows)
     _files(writer, run)
 

@@ -88,6 +88,8 @@ class Settings:
         How many evaluations the study has altogether; 0 where it is not known.
     open_shares : mapping of str to float
         By folder of a split the share of its training sequences that were still open when the test part began.
+    training_available : mapping of str to int
+        By folder of a split the number of its training sequences.
     """
 
     study: str
@@ -103,6 +105,7 @@ class Settings:
     variants: Sequence[str] = ()
     evaluations: int = 0
     open_shares: Mapping[str, float] = field(default_factory=dict)
+    training_available: Mapping[str, int] = field(default_factory=dict)
 
     def is_baseline(self, model: str) -> bool:
         """Tell models without epochs, which are there to be beaten, from the others."""
@@ -350,7 +353,13 @@ class Section:
             models = one in chosen and two in chosen
             return (self._over_seeds if models else self._difference)(metric, first, second)
 
-        across = warn.of_section([rows[place] for place in shown], compare=compare_rows, compared=chosen)
+        across = warn.of_section(
+            [rows[place] for place in shown],
+            compare=compare_rows,
+            compared=chosen,
+            # One to one by design, whatever the share of anomalies will be in use.
+            paired=self.first["run"]["protocol"] == "pseudo",
+        )
         for place, found in zip(shown, across, strict=True):
             rows[place]["warnings"] += found
 
@@ -437,6 +446,7 @@ class Section:
             "recommended": {name: run[name] for name in ("epoch", "seed", "sample_size")},
             "training_sequences": training["sequences"],
             "training_anomalous": training["anomalous"],
+            "training_available": self.settings.training_available.get(str(split_folder(chosen))),
             "hyper": entry.get("hyper"),
             "targets": wanted,
             "seconds_per_epoch": sum(_seconds_of(chosen, "*")) or None,
@@ -766,9 +776,15 @@ class Section:
         return curves
 
     def _unmutated(self) -> float | None:
-        """Estimate which share of the sequences would stay as they are if each event mutated independently."""
+        """Estimate which share of the sequences would stay as they are if each event mutated independently.
+
+        That is a guess about mutations of unknown origin, such as a published report's. `mutate` changes every sequence
+        by at least one event, and its sequences carry the name of their operator.
+        """
         run, data = self.first["run"], self.first["data"]
         if run["protocol"] == "labelled" or not run["anomaly_ratio"] or not data["evaluated"]:
+            return None
+        if any(each["by"] == "operator" for each in self.first["strata"]):
             return None
         length = data["events"] / data["evaluated"]
         return float((1 - run["anomaly_ratio"]) ** length)
@@ -900,10 +916,13 @@ def _merged(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
 
 def open_share(report: Path) -> float | None:
     """Return the share of training sequences still open when the test part began, from a split's report."""
-    facts = read_json(report)
-    still_open = facts["train_open_at_test_start"]
-    sequences = next(part["sequences"] for part in facts["parts"] if part["part"] == "train")
+    still_open, sequences = read_json(report)["train_open_at_test_start"], training_sequences(report)
     return None if still_open is None or not sequences else still_open / sequences
+
+
+def training_sequences(report: Path) -> int:
+    """Return the number of training sequences, from a split's report."""
+    return int(next(part["sequences"] for part in read_json(report)["parts"] if part["part"] == "train"))
 
 
 def run(lists: Sequence[Path], splits: Sequence[Path], settings: Settings, output: Path, advice: Path) -> None:
@@ -930,7 +949,8 @@ def run(lists: Sequence[Path], splits: Sequence[Path], settings: Settings, outpu
         evaluations += found
     shares = {str(path.parent): open_share(path) for path in splits}
     known = {place: share for place, share in shares.items() if share is not None}
-    settings = replace(settings, open_shares=known, evaluations=len(evaluations))
+    available = {str(path.parent): training_sequences(path) for path in splits}
+    settings = replace(settings, open_shares=known, training_available=available, evaluations=len(evaluations))
     verdicts = judge(evaluations, settings)
     days = [datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat() for path in lists]
     verdicts["evaluated_on"] = max(days, default=None)

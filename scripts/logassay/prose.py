@@ -420,12 +420,14 @@ class Writer:
             value = self.texts(f"operator.{value}")
         return self.texts(f"stratum.{kind}", name=value)
 
-    def explorer(self, rows: Sequence[Verdicts]) -> None:
-        """Add the threshold explorer of the rows that have a curve."""
+    def explorer(self, section: Verdicts, rows: Sequence[Verdicts]) -> None:
+        """Add the threshold explorer of a section's rows that have a curve."""
         curves = [curve(row) for row in rows if row.get("curve")]
         if not curves:
             return
         words = {name: self.texts(f"explorer.{name}") for name in WORDS}
+        if section["protocol"] != "labelled":
+            words["how"] = self.texts("explorer.how_mutated")
         self.part("explorer.title")
         self.blocks.append(Explorer(self.texts("explorer.question"), curves, words))
 

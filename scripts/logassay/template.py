@@ -1,9 +1,10 @@
 """Templates: mined from the training split's messages, then frozen; what fits none is grouped by itself.
 
-Masked messages are few, so that the miner sees each distinct one once, in order of first appearance.
+Masked messages are few, so that the miner sees each distinct one once, in order of first appearance: in the training
+part, not in the log. Otherwise the order, on which templates and event ids depend, would tell of the test part.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,7 +35,7 @@ def assign(
         `message_id`, `message` and `lines`, in order of first appearance.
     training, validation : polars.DataFrame
         `message_id` and `lines` (how many there) of the messages that occur in the training part, and in the validation
-        part.
+        part, in order of first appearance there.
     mine : callable
         The miner with its settings: takes messages and their numbers of lines.
     fit_on : "train" or "all"
@@ -62,7 +63,7 @@ def assign(
             group_of[message_id] = group
     others = all_messages.filter(pl.col("message_id").is_in(unmatched))
     early = _counted_in(others, validation)
-    # The lines of messages that neither part has are all in what is left of the log.
+    # What is left are messages that neither part has: all their lines, the first ones too, are in the rest of the log.
     for part in (early, others.join(early, on="message_id", how="anti", maintain_order="left")):
         before = len(templates)
         more = mine(part["message"].to_list(), part["lines"].to_list())
@@ -83,16 +84,39 @@ def assign(
     return table, message_events.sort("message_id")
 
 
-def as_given(messages: pl.DataFrame, training: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Make every message a template of its own; see `assign`."""
-    events = messages.sort("message_id").select(
-        "message_id",
-        event=pl.col("message_id") + FIRST_EVENT,
-        template="message",
-        messages=pl.lit(1, dtype=pl.Int32),
-        in_training=pl.col("message_id").is_in(training.implode()),
+def as_given(
+    messages: pl.DataFrame, training: pl.Series, first: Sequence[pl.Series]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Make every message a template of its own; see `assign`.
+
+    Parameters
+    ----------
+    messages : polars.DataFrame
+        `message_id` and `message`.
+    training : polars.Series
+        Ids of the messages that occur in the training part.
+    first : sequence of polars.Series
+        Message ids whose events come before those of the others.
+
+    Returns
+    -------
+    templates, message_events : polars.DataFrame
+        As from `assign`.
+    """
+    ordered = pl.concat([*first, messages["message_id"].sort()]).unique(maintain_order=True).alias("message_id")
+    events = (
+        ordered.to_frame()
+        .with_row_index("event", offset=FIRST_EVENT)
+        .join(messages, on="message_id", how="left", maintain_order="left")
+        .select(
+            "message_id",
+            event=pl.col("event").cast(pl.Int32),
+            template="message",
+            messages=pl.lit(1, dtype=pl.Int32),
+            in_training=pl.col("message_id").is_in(training.implode()),
+        )
     )
-    return events.drop("message_id"), events.select("message_id", "event")
+    return events.drop("message_id"), events.select("message_id", "event").sort("message_id")
 
 
 def run(
@@ -110,7 +134,8 @@ def run(
     all_messages = read_parquet(messages, ["message_id", "message", "lines"])
     training, validation = (_messages_of(part, sequences, split) for part in ("train", "validation"))
     if miner == "none":
-        templates, message_events = as_given(all_messages, training["message_id"])
+        first = [training["message_id"], validation["message_id"]] if fit_on == "train" else []
+        templates, message_events = as_given(all_messages, training["message_id"], first)
     else:
         mine = miners.ready(miner, settings)
         templates, message_events = assign(all_messages, training, validation, mine, fit_on)
@@ -129,19 +154,23 @@ def run(
 
 
 def _counted_in(messages: pl.DataFrame, part: pl.DataFrame) -> pl.DataFrame:
-    """Keep the messages of a part, with their numbers of lines there."""
-    return messages.drop("lines").join(part, on="message_id", how="inner", maintain_order="left")
+    """Keep the messages of a part, with their numbers of lines there and in its order."""
+    return messages.drop("lines").join(part, on="message_id", how="inner", maintain_order="right")
 
 
 def _messages_of(part: str, sequences: Path, split: Path) -> pl.DataFrame:
+    """Count the lines of each message of a part; in order of the first sequence that has it, and of its place there."""
     in_part = pl.scan_parquet(split).filter(pl.col("part") == part).select("sequence")
+    place = pl.col("sequence").cast(pl.Int64) * 2**32
     return (
         pl.scan_parquet(sequences)
         .select("sequence", "message_ids")
         .join(in_part, on="sequence", how="semi")
-        .select(message_id=pl.col("message_ids").explode())
-        .group_by("message_id")
-        .agg(lines=pl.len().cast(pl.Int64))
-        .sort("message_id")
+        .select("message_ids", place=pl.int_ranges(place, place + pl.col("message_ids").list.len().cast(pl.Int64)))
+        .explode("message_ids", "place", empty_as_null=False)
+        .group_by(message_id="message_ids")
+        .agg(lines=pl.len().cast(pl.Int64), first=pl.col("place").min())
+        .sort("first")
+        .drop("first")
         .collect(engine="streaming")
     )

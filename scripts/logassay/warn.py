@@ -42,7 +42,12 @@ share of anomalies more than on the model."""
 AMONG_EPOCHS = ("f1", "recall", "roc_auc")
 """Metrics by which epochs of one model are compared, whose thresholds are chosen alike."""
 AGAINST_BASELINES = ("f1", "roc_auc", "accuracy")
-"""Metrics that mean something against a detector that looks at nothing; recall and specificity alone do not."""
+"""Metrics that mean something against a detector that looks at nothing; recall and specificity alone do not.
+
+Where each sequence is judged intact and mutated, F1 does not either: flagging everything has 66.67 % there, because of
+the mix of one to one, which is none that will be met in use. The accuracy is the balanced accuracy there, so that
+comparing it says whether recall exceeds the false-positive rate. With labels the mix is that of the log, and in the
+prevalence protocol the one that was asked for."""
 OF_DATA = ("VACUOUS-TARGET", "CEILING", "UNSEEN", "COVERAGE", "LEAKAGE")
 """Codes that depend on the data rather than on how well a model does."""
 
@@ -140,8 +145,10 @@ def of_evaluation(
         )
     found += _coverage(data, truncated, open_sessions)
     seen = (evaluation.get("overlap") or {}).get("share_seen")
+    # Mutations are those of validation sequences: where they are judged, the test part is not.
+    mutated = (evaluation.get("run") or {}).get("protocol") in ("pseudo", "prevalence")
     shares = {
-        "sequences": seen if (seen or 0) >= SHARE else None,
+        "mutated-sequences" if mutated else "sequences": seen if (seen or 0) >= SHARE else None,
         "open-sessions": open_training_share or None,
     }
     if templates_fit_on == "all":
@@ -205,6 +212,7 @@ def of_section(
     compare: Comparison | None = None,
     compared: Iterable[int] | None = None,
     metrics: Sequence[str] | None = None,
+    paired: bool = False,
 ) -> list[list[Notice]]:
     """Return the warnings that it takes several rows to see: NO-DIFFERENCE and BEATEN-BY-BASELINE.
 
@@ -224,6 +232,9 @@ def of_section(
         last epoch, with its largest sample and smallest seed.
     metrics : sequence of str, optional
         Metrics of which the best row is looked for; by default those of `AMONG_EPOCHS` and `AMONG_MODELS`.
+    paired : bool
+        Whether each sequence was judged intact and mutated: flag-all and never-flag are not compared by F1 then, see
+        `AGAINST_BASELINES`.
 
     Returns
     -------
@@ -247,7 +258,7 @@ def of_section(
         if not row.get("baseline") and row["model"] not in DEGENERATE:
             for name in AGAINST_BASELINES:
                 if name != "roc_auc" or compare:
-                    found[index] += _beaten(rows, index, name, test)
+                    found[index] += _beaten(rows, index, name, test, trivial=not (paired and name == "f1"))
     return found
 
 
@@ -319,8 +330,10 @@ def _no_difference(
         found[places[best.row]].append({"code": "NO-DIFFERENCE", "metric": metric, "others": others, "p": p_value})
 
 
-def _beaten(rows: Sequence[Mapping[str, Any]], index: int, metric: str, compare: Comparison) -> list[Notice]:
-    """Compare a row with every baseline; the best of those that are surely better is reported."""
+def _beaten(
+    rows: Sequence[Mapping[str, Any]], index: int, metric: str, compare: Comparison, *, trivial: bool
+) -> list[Notice]:
+    """Compare a row with every baseline, `trivial` ones too; the best of those that are surely better is reported."""
     row, counts = rows[index], counts_of(rows[index])
     value = _value(row, metric)
     if counts is None or value is None:
@@ -330,7 +343,7 @@ def _beaten(rows: Sequence[Mapping[str, Any]], index: int, metric: str, compare:
         same_data = all(row.get(name) == other.get(name) for name in ("seed", "sample_size"))
         if other.get("baseline") and other["model"] not in DEGENERATE and same_data:
             baselines.append((other["model"], _value(other, metric), partial(compare, metric, index, place)))
-    if metric != "roc_auc":
+    if trivial and metric != "roc_auc":
         for name in DEGENERATE:
             reference = metric_of(metric, degenerate_counts(name, counts.tp + counts.fn, counts.fp + counts.tn))
             baselines.append((name, reference, partial(_against_degenerate, counts, name, metric)))

@@ -38,9 +38,10 @@ def test_a_csv_and_a_text_file_become_sequences(tmp_path: Path) -> None:
 
 def test_event_ids_are_kept_apart_even_with_equal_texts() -> None:
     messages = pl.DataFrame({"message_id": pl.Series([0, 1, 2], dtype=pl.Int32), "message": ["same", "same", "x"]})
-    templates, message_events = as_given(messages, pl.Series([0, 2]))
-    assert message_events.rows() == [(0, 2), (1, 3), (2, 4)]
-    assert templates["in_training"].to_list() == [True, False, True]
+    training = pl.Series([0, 2], dtype=pl.Int32)
+    templates, message_events = as_given(messages, training, [training])
+    assert message_events.rows() == [(0, 2), (1, 4), (2, 3)]
+    assert templates.select("template", "in_training").rows() == [("same", True), ("x", True), ("same", False)]
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import yaml
 from logassay import evaluate, judge
 from logassay.errors import UserError
 from logassay.files import write_json, write_parquet
-from logassay.metrics import count
+from logassay.metrics import Counts, count
 from logassay.threshold import Choice
-from tests.unit.evaluations import document_1, document_2
+from tests.unit.evaluations import document_1, document_2, evaluation
 from tests.unit.test_compare import evaluation as full
 from tests.unit.test_evaluate import RUN, SCORING, TRAINING, many
 
@@ -63,6 +63,31 @@ def test_document_1() -> None:
     assert section["unmutated_share"] == pytest.approx(0.98**125)
     assert section["unmutated_share"] == pytest.approx(0.08, abs=0.001)
     assert any("NO-DIFFERENCE" in codes(row) for row in section["rows"])
+
+
+def test_mutations_of_our_own_leave_no_sequence_as_it_was() -> None:
+    rows = document_1()
+    for one in rows:
+        one["strata"] = [{"by": "operator", "name": "swap", "sequences": 1000, "found": 900, "recall": 0.9}]
+        one["strata"][0] |= {"low": 0.88, "high": 0.92}
+    assert judge.judge(rows, settings())["sections"][0]["unmutated_share"] is None
+
+
+@pytest.mark.parametrize(("protocol", "beaten"), [("labelled", True), ("pseudo", False), ("prevalence", True)])
+def test_f1_of_flagging_all_beats_nothing_where_every_sequence_is_judged_intact_and_mutated(
+    protocol: str, beaten: bool
+) -> None:
+    run = {"model": "deeplog", "epoch": 1, "seed": 1, "sample_size": 100, "protocol": protocol}
+    run |= {"anomaly_ratio": None if protocol == "labelled" else 0.02, "prevalence": 0.5}
+    one = evaluation(Counts(tp=450, fp=50, tn=950, fn=550), **run)
+    section = judge.judge([one], settings(), lambda one: None)["sections"][0]
+    found = [w for w in section["rows"][0]["warnings"] if w["code"] == "BEATEN-BY-BASELINE"]
+    assert [(w["metric"], w["baseline"]) for w in found] == ([("f1", "flag-all")] if beaten else [])
+    assert section["models"][0]["state"] == ("weak" if beaten else "usable")
+    # What counts both classes alike is compared all the same: 40 % here, where looking at nothing gives 50 %.
+    one = evaluation(Counts(tp=300, fp=500, tn=500, fn=700), **run)
+    (row,) = judge.judge([one], settings(), lambda one: None)["sections"][0]["rows"]
+    assert "accuracy" in {w["metric"] for w in row["warnings"] if w["code"] == "BEATEN-BY-BASELINE"}
 
 
 def test_document_2() -> None:
@@ -243,6 +268,35 @@ def test_advice_becomes_study_files_that_differ_in_the_advice_alone(tmp_path: Pa
     second = yaml.safe_load((tmp_path / advice[2]["study_file"]).read_text())
     assert second["models"] == {"deeplog": {"hyper": {"a": 2}}}
     assert advice[0]["command"].startswith("snakemake --cores all --configfile ")
+
+
+def test_more_data_is_advised_only_as_far_as_there_is_more(tmp_path: Path) -> None:
+    rows = []
+    for size, tp in ((50, 20), (100, 60)):
+        for seed in (1, 2, 3):
+            one = full(model="deeplog", seed=seed, sample_size=size)
+            one["metrics"]["f1"] = tp / 100 + 0.001 * seed
+            # The split lies four folders above: .../size=N/model=M/checkpoints/epoch_E.npz
+            one["provenance"]["checkpoint"] = str(tmp_path / f"size={size}/model=deeplog/checkpoints/epoch_3.npz")
+            rows.append(one)
+    write_json(tmp_path / "evaluations.json", rows)
+    parts = [{"part": "train", "sequences": 150}, {"part": "test", "sequences": 900}]
+    write_json(tmp_path / "split.json", {"train_open_at_test_start": None, "parts": parts})
+    told: list[judge.Settings] = []
+    usual = judge.judge
+
+    def noted(evaluations: Any, known: judge.Settings) -> Any:
+        told.append(known)
+        return usual(evaluations, known)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judge, "judge", noted)
+        output = tmp_path / "verdicts.json"
+        judge.run([tmp_path / "evaluations.json"], [tmp_path / "split.json"], settings(), output, tmp_path / "advice")
+    assert told[0].training_available == {str(tmp_path): 150}
+    section = judge.Section(rows, told[0], lambda one: None)
+    chosen = section.chosen["deeplog"]
+    assert section._facts(chosen, None, {"warnings": []})["training_available"] == 150
 
 
 def test_not_a_list_of_evaluations(tmp_path: Path) -> None:

@@ -280,6 +280,22 @@ def test_a_leader_has_to_lead_models_that_look_at_nothing_too() -> None:
     assert "looks at nothing reaches" not in text
 
 
+def test_models_that_look_at_nothing_are_compared_by_both_classes_alike_where_each_sequence_is_judged_twice() -> None:
+    rows = [source.row("LogBert", 1, (502, 163, 837, 498)), source.row("flag-all", 1, (1000, 1000, 0, 0))]
+    models = [source.model("LogBert", 1, 1), source.model("flag-all", 1, 1, baseline=True)]
+
+    def said() -> str:
+        section = source.section(rows, models, best={"f1": ["LogBert"]}, protocol="pseudo", anomaly_ratio=0.02)
+        return as_text(documents(source.verdicts(section))[-1])
+
+    text = said()
+    assert "looks at nothing reaches" not in text
+    # The F1 of flag-all stands in the table, so that no other may be called higher than all.
+    assert "higher than that of every other model" not in text.split("All models")[0]
+    rows[0] = source.row("LogBert", 1, (300, 500, 500, 700))
+    assert "A model that looks at nothing reaches as much by balanced accuracy: flag-all (50.00%)." in said()
+
+
 @pytest.mark.parametrize(
     ("state", "met", "beaten", "said"),
     [
@@ -385,6 +401,31 @@ def test_the_explorer_begins_with_the_best_model() -> None:
     assert [curve.model for curve in explorer.curves] == ["LogRobust", "DeepLog", "LogAnomaly"]
 
 
+@pytest.mark.parametrize(
+    ("language", "test", "said"),
+    [
+        ("en", r"\btest\b", "validation sequences, intact or mutated"),
+        ("ko", "테스트", "(검증 시퀀스의 원본과 변조본)"),
+    ],
+)
+def test_what_is_said_of_mutated_validation_sequences_names_no_test_data(language: str, test: str, said: str) -> None:
+    changed = copy.deepcopy(FIRST)
+    changed["sections"][0]["unmutated_share"] = None
+    leaks = [{"code": "LEAKAGE", "what": what, "share": 0.2} for what in ("mutated-sequences", "templates")]
+    changed["sections"][0]["warnings"] = [*leaks, {"code": "UNSEEN", "share": 0.1, "sequences": 7}]
+    evidence = {"part": "test", "recall_high": 0.1, "roc_auc_test": 0.5, "with_unknown_test": 0.1, "drift": True}
+    changed["sections"][0]["models"][0]["diagnosis"] = [{"cause": "no-signal", "level": "found", "evidence": evidence}]
+    for document in documents(changed, language):
+        text = as_text(document)
+        (explorer,) = [block for block in document.blocks if isinstance(block, Explorer)]
+        assert text.count(said) == 2
+        assert not re.search(test, text + explorer.texts["how"])
+    changed = copy.deepcopy(SECOND)
+    changed["sections"][0]["rows"][0]["curve"] = {"thresholds": [0.2, 0.8], "tp": [3000, 0], "fp": [500, 0]}
+    explorer = next(block for block in documents(changed, language)[-1].blocks if isinstance(block, Explorer))
+    assert re.search(test, explorer.texts["how"]), "with labels it is test data"
+
+
 def test_tied_scores_are_joined_straight_in_both_rates() -> None:
     values = [
         {"x": 0, "y": 0.65, "series": "a", "chosen": True},
@@ -475,6 +516,7 @@ WARNINGS: list[dict[str, Any]] = [
     {"code": "UNSEEN", "share": 0.1, "sequences": None},
     {"code": "COVERAGE", "truncated": 1, "unlabelled": 0, "open": None, "share": None},
     {"code": "LEAKAGE", "what": "sequences", "share": 0.2},
+    {"code": "LEAKAGE", "what": "mutated-sequences", "share": 0.2},
     {"code": "LEAKAGE", "what": "templates", "share": None},
     {"code": "LEAKAGE", "what": "open-sessions", "share": 0.2},
 ]

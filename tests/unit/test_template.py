@@ -1,10 +1,15 @@
 """Templates are learned from training messages alone."""
 
 import json
+import random
 from pathlib import Path
+from typing import Any
 
 import polars as pl
+import pytest
 
+from logassay import miners
+from logassay.encode import encode
 from logassay.miners.base import Mined, frozen
 from logassay.miners.drain import mine
 from logassay.template import assign, run
@@ -84,6 +89,15 @@ def test_nothing_to_learn_from() -> None:
     assert message_events["event"].to_list() == [2, 3, 3, 3, 4]
 
 
+def test_training_messages_are_mined_in_the_order_of_training() -> None:
+    # A test sequence shows message 0 first; in training it comes after message 1.
+    templates, found = assign(MESSAGES, part(1, 0), part(3, 2), mine, "train")
+    assert templates["template"].to_list()[:2] == [MESSAGES["message"][1], MESSAGES["message"][0]]
+    assert events(found) == {0: 3, 1: 2, 2: 4, 3: 4, 4: 5}
+    templates, _ = assign(MESSAGES, part(1, 0), part(3, 2), mine, "all")
+    assert templates["template"].to_list()[:2] == [MESSAGES["message"][0], "Deleting block <*> in folder <*>"]
+
+
 def test_event_ids_follow_the_order_of_first_appearance() -> None:
     reordered = MESSAGES.reverse()
     assert assign(reordered, part(0, 1, 2), part(), mine, "train")[0]["template"].to_list()[:2] == [
@@ -95,7 +109,8 @@ def test_event_ids_follow_the_order_of_first_appearance() -> None:
 
 def test_report_counts_what_training_does_not_have(tmp_path: Path) -> None:
     MESSAGES.write_parquet(tmp_path / "messages.parquet")
-    frame = pl.DataFrame({"sequence": [0, 1], "message_ids": [[1, 2], [0, 3, 4]]})
+    schema = {"sequence": pl.Int32, "message_ids": pl.List(pl.Int32)}
+    frame = pl.DataFrame({"sequence": [0, 1], "message_ids": [[1, 2], [0, 3, 4]]}, schema=schema)
     frame.write_parquet(tmp_path / "sequences.parquet")
     pl.DataFrame({"sequence": [0, 1], "part": ["train", "test"]}).write_parquet(tmp_path / "split.parquet")
     names = ("messages.parquet", "sequences.parquet", "split.parquet")
@@ -114,8 +129,11 @@ def test_report_counts_what_training_does_not_have(tmp_path: Path) -> None:
     assert pl.read_parquet(tmp_path / "templates.parquet")["in_training"].to_list() == [True, False, False]
     run(*(tmp_path / name for name in names), "none", {}, "train", *paths)
     assert pl.read_parquet(tmp_path / "templates.parquet").rows() == [
-        (2 + number, text, 1, number in (1, 2)) for number, text in enumerate(MESSAGES["message"])
+        (2 + place, MESSAGES["message"][number], 1, number in (1, 2)) for place, number in enumerate([1, 2, 0, 3, 4])
     ]
+    assert events(pl.read_parquet(tmp_path / "message_events.parquet")) == {0: 4, 1: 2, 2: 3, 3: 5, 4: 6}
+    run(*(tmp_path / name for name in names), "none", {}, "all", *paths)
+    assert events(pl.read_parquet(tmp_path / "message_events.parquet")) == {number: 2 + number for number in range(5)}
 
 
 def test_miners_are_told_the_lines_of_each_message_in_the_part_they_see() -> None:
@@ -134,3 +152,67 @@ def test_miners_are_told_the_lines_of_each_message_in_the_part_they_see() -> Non
     assert found["event"].to_list() == [2, 3, 4, 5, 6]
     assign(MESSAGES, training, validation, counting, "all")
     assert told[3:] == [list(zip(texts, MESSAGES["lines"], strict=True)), [], []]
+
+
+WORDS = ("disk", "node", "failed", "started", "at", "once", "again", "a", "b", "c")
+PARTS = ("train", "validation", "test")
+
+
+def a_text(rng: random.Random) -> str:
+    return " ".join(rng.choice(WORDS) for _ in range(rng.choice([2, 3, 3, 4])))
+
+
+def learned(folder: Path, log: list[tuple[str, str]], miner: str) -> dict[str, Any]:
+    """Mine a log of lines with session (named after its part) and message; return what models learn from."""
+    messages: dict[str, list[int]] = {}
+    sessions: dict[str, list[int]] = {}
+    for session, text in log:
+        message_id = messages.setdefault(text, [len(messages), 0])
+        message_id[1] += 1
+        sessions.setdefault(session, []).append(message_id[0])
+    rows = [(number, text, lines) for text, (number, lines) in messages.items()]
+    schema = {"message_id": pl.Int32, "message": pl.String, "lines": pl.Int64}
+    pl.DataFrame(rows, schema=schema, orient="row").write_parquet(folder / "messages.parquet")
+    numbers = pl.Series(range(len(sessions)), dtype=pl.Int32)
+    parts = [session.split("-")[0] for session in sessions]
+    sequences = pl.DataFrame(
+        {"sequence": numbers, "message_ids": pl.Series(sessions.values(), dtype=pl.List(pl.Int32))}
+    )
+    # Rows in another order, as a data set of ready-made sequences may have them.
+    sequences.reverse().write_parquet(folder / "sequences.parquet")
+    pl.DataFrame({"sequence": numbers, "part": parts}).write_parquet(folder / "split.parquet")
+    names = ("messages", "sequences", "split", "templates", "message_events")
+    paths = [folder / f"{name}.parquet" for name in names]
+    run(*paths[:3], miner, {}, "train", *paths[3:], folder / "templates.json")
+    templates = pl.read_parquet(paths[3])
+    text_of = dict(templates.select("event", "template").iter_rows())
+    encoded = encode(
+        sequences.with_columns(
+            id=pl.Series(sessions.keys()), rank=numbers, label=None, kind=None, start=None, gaps=pl.lit([])
+        ),
+        pl.read_parquet(paths[4]).sort("message_id")["event"],
+    )
+    seen = {key: found for key, found in encoded.select("id", "events").iter_rows() if not key.startswith("test")}
+    return {
+        "training": templates.filter("in_training").select("event", "template").rows(),
+        "encoded": seen,
+        "texts": {key: [text_of[event] for event in found] for key, found in seen.items()},
+    }
+
+
+@pytest.mark.parametrize("miner", ["none", *miners.names()])
+def test_nothing_about_test_sequences_reaches_training_and_validation(tmp_path: Path, miner: str) -> None:
+    for seed in range(25):
+        rng = random.Random(seed)
+        rest = [(f"{rng.choice(PARTS[:2])}-{rng.randrange(4)}", a_text(rng)) for _ in range(rng.randrange(5, 40))]
+        rest.append(("train-0", a_text(rng)))
+        expected = None
+        for _ in range(3):
+            # Test lines say something else, and stand anywhere between the others: also before all of them.
+            log = list(rest)
+            said = [text for _, text in rest] + [a_text(rng) for _ in range(10)]
+            for _ in range(rng.randrange(1, 20)):
+                log.insert(rng.randrange(len(log) + 1), (f"test-{rng.randrange(3)}", rng.choice(said)))
+            found = learned(tmp_path, log, miner)
+            expected = expected or found
+            assert found == expected, f"seed {seed}"

@@ -202,6 +202,26 @@ def test_warnings_of_the_data() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("protocol", "what"),
+    [("labelled", "sequences"), ("pseudo", "mutated-sequences"), ("prevalence", "mutated-sequences")],
+)
+def test_leakage_names_the_sequences_that_were_judged(protocol: str, what: str) -> None:
+    evaluation = published("m", Counts(tp=80, fp=10, tn=90, fn=20), overlap={"share_seen": 0.5})
+    evaluation["run"]["protocol"] = protocol
+    assert of_evaluation(evaluation) == [{"code": "LEAKAGE", "what": what, "share": 0.5}]
+
+
+def test_flag_all_is_not_compared_by_f1_where_sequences_are_judged_intact_and_mutated() -> None:
+    rows = [published("m", Counts(tp=450, fp=50, tn=950, fn=550))]
+    assert [(each["metric"], each["baseline"]) for each in of_section(rows)[0]] == [("f1", "flag-all")]
+    assert of_section(rows, paired=True) == [[]]
+    # A baseline that ran is.
+    rows += [published("n-gram", Counts(tp=900, fp=50, tn=950, fn=100), baseline=True)]
+    assert {each["baseline"] for each in of_section(rows, paired=True)[0]} == {"n-gram"}
+    assert "f1" in {each["metric"] for each in of_section(rows, paired=True)[0]}
+
+
 def test_sound_data_and_missing_facts_give_no_warning() -> None:
     counts = Counts(tp=80, fp=10, tn=90, fn=20)
     sound = {

@@ -18,7 +18,7 @@ import yaml
 
 from logassay import settings
 from logassay.digest import code_digest, file_digest
-from logassay.errors import UserError
+from logassay.errors import UserError, harmless
 from logassay.sources import log_files, own_files
 from logassay.time_format import is_utc
 
@@ -33,7 +33,7 @@ try:
         config, yaml.safe_load(Path(workflow.basedir, "workflow", "schemas", "config.schema.yaml").read_text())
     )
 except UserError as error:
-    raise WorkflowError(str(error))
+    raise WorkflowError(harmless(str(error)))
 
 STUDY = config["study"]
 STARTED = time.time()
@@ -161,8 +161,9 @@ def failures():
     said = []
     for path in sorted(Path("results/logs").rglob("*.log")):
         if path.stat().st_mtime >= STARTED:
-            said += [line.split(" ERROR ", 1)[1] for line in path.read_text().splitlines() if " ERROR " in line][-1:]
-    return list(dict.fromkeys(said))
+            text = path.read_text(encoding="utf-8", errors="replace")
+            said += [line.split(" ERROR ", 1)[1] for line in text.split("\n") if " ERROR " in line][-1:]
+    return list(dict.fromkeys(map(harmless, said)))
 
 
 def study_runs():
@@ -598,11 +599,16 @@ def study_models():
     return json.dumps({name: config["models"][name] for name in STUDY["models"]})
 
 
-def study_config():
-    """The study as JSON: what a study file may hold, of what the study uses."""
+def study_config(wildcards):
+    """The study as JSON: what a study file may hold, of what the study uses.
+
+    As a function of wildcards that it does not need: in a text, Snakemake would take the braces of patterns for wildcards.
+    """
     used = {"study": STUDY, "evaluation": config["evaluation"], "templates": config["templates"]}
     for section in ("datasets", "groupings", "splits", "models"):
         used[section] = {name: config[section][name] for name in STUDY[section]}
+    formats = dict.fromkeys(entry["format"] for entry in used["datasets"].values() if entry["format"])
+    used["formats"] = {name: config["formats"][name] for name in formats}
     return json.dumps(used)
 
 

@@ -26,7 +26,7 @@ rule judge_study:
         prevalences=as_json("report/prevalences"),
         fit_on=config["templates"]["fit_on"],
         models=study_models(),
-        config=study_config(),
+        config=study_config,
         reproduce=reproduction(),
         study_file=study_file(),
         variants=sorted(config["models"]),
