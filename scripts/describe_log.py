@@ -13,12 +13,12 @@ from typing import Any
 
 import yaml
 
-from logassay import cli, describe, propose, settings
+from logassay import cli, describe, propose_study, settings
 from logassay.acquire import RawLog, in_time_order, log_files
-from logassay.errors import UserError
+from logassay.errors import UserError, harmless
 from logassay.files import write_text
 from logassay.line_format import LineFormat
-from logassay.study_file import harmless, render
+from logassay.study_file import render
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> None:
             f"{args.input} is a folder; name its files by a pattern in quotes, such as '{args.input}/*.log'."
         )
     files = log_files(args.input)
-    name = args.name or propose.study_name(files[0], config)
+    name = args.name or propose_study.study_name(files[0], config)
     output = args.output or Path("config", "studies", f"{name}.yaml")
     if output.exists() and not args.force:
         raise UserError(f"{output} exists already; give the study another name with STUDY=name, or set FORCE=1.")
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> None:
     command = ["snakemake", "--cores", "all", "--configfile", str(output)]
     if Path(os.path.relpath(ROOT)) != Path():
         command[1:1] = ["--snakefile", os.path.relpath(ROOT / "Snakefile")]
-    proposal = propose.propose(sample, config, name, args.input, args.labels, shlex.join(command))
+    proposal = propose_study.propose(sample, config, name, args.input, args.labels, shlex.join(command))
     update_config(config, copy.deepcopy(proposal.study))
     schema = ROOT / "workflow" / "schemas" / "config.schema.yaml"
     settings.validate(config, yaml.safe_load(schema.read_text(encoding="utf-8")))

@@ -14,7 +14,7 @@ PEERS = ["scan_csv", "scan_lines", "drain3", "distinct", "logparser", "logparser
 def arguments() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = cli.parser(__doc__)
-    parser.add_argument("--peer", choices=PEERS, required=True, help="who does it (logassay/peers.py says what)")
+    parser.add_argument("--peer", choices=PEERS, required=True, help="who does it (logassay/bench_peers.py says what)")
     parser.add_argument(
         "--input", type=Path, required=True, help="raw log; for pandas lines.parquet, for distinct messages.parquet"
     )
@@ -31,9 +31,9 @@ def run(args: argparse.Namespace) -> None:
     """Get ready, then do the work against the clock."""
     import time
 
+    from logassay.bench_peers import PEERS
     from logassay.files import write_json
     from logassay.line_format import LineFormat
-    from logassay.peers import PEERS
 
     work = PEERS[args.peer](LineFormat.from_dict(args.format_name, args.format))
     begin = time.perf_counter()

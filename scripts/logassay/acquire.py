@@ -74,7 +74,7 @@ def in_time_order(log: RawLog, fmt: "LineFormat") -> RawLog:
     Files without such a line come last. If the format's times lack a year, the order begins behind the longest time
     between the first lines of two files, which are taken to lie around the turn of a year.
     """
-    if len(log.files) == 1:
+    if len(log.files) == 1 or not fmt.timed:
         return log
     times = [_first_time(log, path, fmt) for path in log.files]
     dated = sorted((time, place) for place, time in enumerate(times) if time is not None)

@@ -4,6 +4,7 @@ Everything is read as a stream, in constant memory. Nothing is unpacked: the nam
 absolute ones, and ones with `..`, can do no harm.
 """
 
+import bz2
 import codecs
 import fnmatch
 import io
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import pyarrow as pa
 
 from logassay import cli
-from logassay.errors import UserError
+from logassay.errors import UserError, harmless
 from logassay.files import atomic_path
 
 if TYPE_CHECKING:
@@ -66,9 +67,19 @@ FOREIGN = {
     b"\x1f\x9d": ".Z",
 }
 """First bytes of packed files that cannot be read here -> kind. As text they would be one line of nonsense."""
-CODECS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
-"""Kinds that Arrow reads, and its names for them. Its reader tells a truncated file from a whole one, checks checksums,
-and reads files that were concatenated."""
+DECODERS: dict[str, Callable[[], Any]] = {
+    ".gz": lambda: zlib.decompressobj(zlib.MAX_WBITS | 16),
+    ".bz2": bz2.BZ2Decompressor,
+    ".xz": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_XZ_MEMORY),
+}
+"""Kinds that the standard library reads, and what decodes one of the streams in such a file. Unlike its ready-made
+files, this lets us tell what follows the last stream from nothing, and bound memory."""
+MAGIC = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd", ".bz2": b"BZh", ".xz": b"\xfd7zXZ\0"}
+"""How every stream in such a file begins."""
+ZSTD_SKIPPED = b"\x2a\x4d\x18"
+"""How, from its second byte on, a part of a .zst file begins that is no data, such as a table of contents."""
+PACKED_BYTES = 1 << 16
+"""Compressed bytes read at a time."""
 SHORT = {".tgz": ".gz", ".tbz2": ".bz2", ".txz": ".xz", ".tzst": ".zst"}
 """Suffix of a compressed tar archive -> how it is compressed."""
 SUFFIXES = SHORT | {kind: kind for kind in (*STARTS, ".tar")}
@@ -123,11 +134,6 @@ def stream_of(blocks: Iterator[bytes]) -> Reader:
     return io.BufferedReader(BlockStream(blocks), buffer_size=BLOCK_BYTES)
 
 
-def shown(name: str) -> str:
-    """Return a name from an archive, cut, and with everything escaped that a terminal could act upon."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name[:100])
-
-
 @contextmanager
 def opened(path: Path) -> Iterator[Reader]:
     """Open a file for reading; a `UserError` says what is wrong with its path."""
@@ -137,6 +143,8 @@ def opened(path: Path) -> Iterator[Reader]:
             file.peek(1)
         except FileNotFoundError:
             raise UserError(f"{path} does not exist; check the path of the log.") from None
+        except IsADirectoryError:
+            raise UserError(f"{path} is a folder; write {path}/* for the files in it.") from None
         except OSError as error:
             raise UserError(f"{path} cannot be read ({error.strerror}); check the path of the log.") from None
         yield file
@@ -267,7 +275,7 @@ def _blocks(stream: BinaryIO, where: str) -> Iterator[bytes]:
 
 
 def _damaged(where: str, kind: str, error: object) -> UserError:
-    reason = shown(" ".join(str(error).split())) or type(error).__name__
+    reason = harmless(" ".join(str(error).split()), 100) or type(error).__name__
     return UserError(f"{where} is a damaged {kind} file ({reason}); fetch it again.")
 
 
@@ -277,49 +285,116 @@ def _truncated(where: str, kind: str) -> UserError:
 
 def _decompressed(stream: BinaryIO, kind: str, where: str) -> Iterator[bytes]:
     """Yield the bytes that a compressed stream stands for."""
+    packed = _Packed(stream, kind)
     try:
-        if kind == ".xz":
-            yield from _unxz(stream)
-            return
-        with pa.CompressedInputStream(stream, CODECS[kind]) as inside:
-            while block := inside.read(BLOCK_BYTES):
-                yield block
+        if kind == ".zst":
+            # Arrow tells a truncated file from a whole one, checks checksums, and reads concatenated frames.
+            with pa.CompressedInputStream(stream_of(_zstd_frames(packed)), "zstd") as inside:
+                while block := inside.read(BLOCK_BYTES):
+                    yield block
+        else:
+            yield from _decoded(packed, kind)
     except EOFError:
         raise _truncated(where, kind) from None
     except DAMAGE as error:
         if "Truncated" in str(error):
             raise _truncated(where, kind) from None
         raise _damaged(where, kind, error) from None
+    if packed.garbage:
+        raise UserError(
+            f"{where} is a damaged {kind} file: after its end follow {packed.garbage} bytes that are no {kind}; cut "
+            f"them off (head -c {packed.place} OLD > NEW) if nothing is lost with them, or fetch it again."
+        )
 
 
-def _unxz(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield what the streams of an .xz file stand for; EOFError if the last is cut.
+class _Packed:
+    """The bytes of a compressed file that are not used up: those that a decoder gave back, then the others."""
 
-    Unlike the standard library's file, this one tells what follows the last stream from nothing, and bounds memory.
-    """
-    data, aligned = stream.read(BLOCK_BYTES), 0
-    while data:
-        decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_XZ_MEMORY)
+    def __init__(self, stream: BinaryIO, kind: str) -> None:
+        self._stream = stream
+        self._magic = MAGIC[kind]
+        self._data = b""
+        self.place = 0
+        self.garbage = 0
+        """How many bytes follow the last stream, from `place` on, that are neither another one nor zeros."""
+
+    def peek(self, size: int) -> bytes:
+        """Return the next bytes, which stay; fewer only at the end."""
+        while len(self._data) < size and (more := self._stream.read(PACKED_BYTES)):
+            self._data += more
+        return self._data[:size]
+
+    def take(self, size: int = PACKED_BYTES) -> bytes:
+        """Return the next bytes; fewer only at the end."""
+        data = self.peek(size)
+        self._data = self._data[len(data) :]
+        self.place += len(data)
+        return data
+
+    def give_back(self, data: bytes) -> None:
+        """Put back what was taken last."""
+        self._data = data + self._data
+        self.place -= len(data)
+
+    def streams(self) -> Iterator[None]:
+        """Stop at each stream; end where there is none. Zeros after a stream are left out: tapes add them."""
+        first = True
+        while self.peek(1):
+            start = self.peek(len(self._magic))
+            # Of the first stream its decoder says what it is not; and one that is cut here is no garbage.
+            if not (first or self._magic.startswith(start) or start[1:] == ZSTD_SKIPPED):
+                end = self.place
+                while self.take():
+                    pass
+                self.place, self.garbage = end, self.place - end
+                return
+            first = False
+            yield
+            while self.peek(1) == b"\0":
+                self.give_back(self.take().lstrip(b"\0"))
+
+
+def _decoded(packed: _Packed, kind: str) -> Iterator[bytes]:
+    """Yield what the streams of a .gz, .bz2 or .xz file stand for; EOFError if the last is cut."""
+    for _ in packed.streams():
+        decoder, data = DECODERS[kind](), b""
         while not decoder.eof:
-            block = decoder.decompress(data, max_length=BLOCK_BYTES)
+            ended = False
+            if not data and getattr(decoder, "needs_input", True):
+                data = packed.take()
+                ended = not data
+            block = decoder.decompress(data, BLOCK_BYTES)
             if block:
                 yield block
-            data = b""
-            if decoder.needs_input and not decoder.eof:
-                data = stream.read(BLOCK_BYTES)
-                if not data:
-                    raise EOFError
-        # Between streams and behind the last, zeros in fours are padding.
-        rest = decoder.unused_data or stream.read(BLOCK_BYTES)
-        aligned = 0
-        while rest and not (data := rest.lstrip(b"\0")):
-            aligned += len(rest)
-            rest = stream.read(BLOCK_BYTES)
-        aligned += len(rest) - len(data)
-        if aligned % 4:
-            raise lzma.LZMAError("padding that is no multiple of four bytes")
-        if not rest:
-            return
+            elif ended and not decoder.eof:
+                raise EOFError
+            data = getattr(decoder, "unconsumed_tail", b"")
+        packed.give_back(decoder.unused_data)
+
+
+def _zstd_frames(packed: _Packed) -> Iterator[bytes]:
+    """Yield the bytes of the frames of a .zst file without what follows them; that they are right is not checked."""
+    for _ in packed.streams():
+        start = packed.peek(8)
+        if start[1:4] == ZSTD_SKIPPED:
+            left = 8 + int.from_bytes(start[4:], "little")
+            while left and (data := packed.take(min(left, PACKED_BYTES))):
+                left -= len(data)
+                yield data
+            continue
+        if len(start) < 5:
+            yield packed.take()
+            continue
+        # Magic number, descriptor, size of the window, number of a dictionary, size of the content.
+        single, checked = start[4] >> 5 & 1, start[4] >> 2 & 1
+        yield packed.take(6 - single + (0, 1, 2, 4)[start[4] & 3] + (single, 2, 4, 8)[start[4] >> 6])
+        last = False
+        while not last and len(header := packed.peek(3)) == 3:
+            number = int.from_bytes(header, "little")
+            last, repeated = bool(number & 1), number >> 1 & 3 == 1
+            yield packed.take(3 + (1 if repeated else number >> 3))
+        if checked:
+            yield packed.take(4)
 
 
 @dataclass(frozen=True)
@@ -395,7 +470,7 @@ class _Tar:
                 raise _damaged(self._where, ".tar", "a negative size")
             if header.type == tarfile.GNUTYPE_SPARSE or any(key.startswith("GNU.sparse") for key in said):
                 raise UserError(
-                    f"{self._where} holds '{shown(name)}' as a sparse file, which cannot be read as a stream; "
+                    f"{self._where} holds '{harmless(name, 100)}' as a sparse file, which cannot be read as a stream; "
                     "unpack it and name the files in its place."
                 )
             regular = header.type in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE)
@@ -482,13 +557,15 @@ def _fits(name: str, member: str) -> bool:
 def _nothing_fits(where: str, member: str | None, names: list[str]) -> UserError:
     if member is None:
         return UserError(f"{where} is an archive without a regular file; give one that holds a log.")
-    known = ", ".join(shown(name) for name in sorted(names)[:5]) + (", ..." if len(names) > 5 else "")
-    return UserError(f"{where} holds no member '{shown(member)}'; there are: {known or 'none'}.")
+    known = ", ".join(harmless(name, 100) for name in sorted(names)[:5]) + (", ..." if len(names) > 5 else "")
+    return UserError(f"{where} holds no member '{harmless(member, 100)}'; there are: {known or 'none'}.")
 
 
 def _twice(where: str, name: str) -> UserError:
     # Versions of one file, most of whose lines are the same (tar -r and -u add them), or different files?
-    return UserError(f"{where} holds '{shown(name)}' more than once; unpack it and give the files that are meant.")
+    return UserError(
+        f"{where} holds '{harmless(name, 100)}' more than once; unpack it and give the files that are meant."
+    )
 
 
 def _too_many(where: str) -> UserError:
@@ -497,7 +574,7 @@ def _too_many(where: str) -> UserError:
 
 def _member_text(stream: Reader, name: str, where: str) -> Iterator[bytes]:
     """Yield the text of a member, which may be compressed but no archive in turn."""
-    where = f"{where}: member '{shown(name)}'"
+    where = f"{where}: member '{harmless(name, 100)}'"
     kind = kind_of(stream.peek(TAR_BLOCK)[:TAR_BLOCK], name)
     if kind in (".tar", ".zip"):
         raise UserError(f"{where} is an archive in turn; unpack the outer one and name its members instead.")
@@ -613,7 +690,7 @@ def _zip_members(file: BinaryIO, member: str | None, where: str) -> Iterator[byt
     for entry in archive.infolist():
         if stat.S_ISLNK(entry.external_attr >> 16):
             skipped["links"] += 1
-        elif entry.is_dir():
+        elif entry.filename.endswith("/"):  # the library's own test fails for an empty name
             skipped["folders"] += 1
         elif _is_fork(entry.filename):
             skipped[FORKS] += 1

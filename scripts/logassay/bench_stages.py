@@ -24,10 +24,10 @@ import numpy.typing as npt
 import polars as pl
 
 from logassay import cli
+from logassay.bench_peers import SIMILARITY, python_header
 from logassay.errors import UserError
 from logassay.files import atomic_path, read_json
 from logassay.line_format import LineFormat
-from logassay.peers import SIMILARITY, python_header
 from logassay.simulate import simulate
 from logassay.simulate_bgl import simulate_bgl
 
@@ -270,14 +270,14 @@ def peer_command(peer: str, load: Workload, source: Path, folder: Path) -> list[
 
 
 def launch(command: Sequence[str], environment: Mapping[str, str]) -> dict[str, float]:
-    """Run a command to its end and return what it took (see `launch.py`).
+    """Run a command to its end and return what it took (see `bench_launch.py`).
 
     Raises
     ------
     RuntimeError
         If the command fails; with what it said.
     """
-    launcher = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py"))]
+    launcher = [sys.executable, "-I", "-S", str(Path(__file__).with_name("bench_launch.py"))]
     done = subprocess.run(
         [*launcher, *command], env={**os.environ, **environment}, capture_output=True, text=True, check=False
     )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from logassay.errors import UserError
+from logassay.errors import UserError, harmless
 
 T = TypeVar("T")
 log = logging.getLogger("logassay")
@@ -34,13 +34,21 @@ def json_value(text: str) -> Any:
         raise argparse.ArgumentTypeError(f"not valid JSON: {error}") from None
 
 
+class Formatter(logging.Formatter):
+    """Escapes in every record what a terminal could act upon: paths, lines of logs and words of servers are foreign."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as text, with newlines and tabs."""
+        return harmless(super().format(record), keep="\n\t")
+
+
 def main(arguments: argparse.ArgumentParser, run: Callable[[argparse.Namespace], None]) -> None:
     """Parse the command line, set up logging, call `run`, and turn errors into words and an exit code.
 
     Exit codes: 0 done, 1 a fault of the program (traceback in the log), 2 a mistake the user can mend.
     """
     args = arguments.parse_args()
-    formatter = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S")
+    formatter = Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S")
     terminal = logging.StreamHandler(sys.stderr)
     # Snakemake shows what a job prints; only what needs a person goes there unless a person called us.
     terminal.setLevel(logging.INFO if sys.stderr.isatty() or args.log is None else logging.WARNING)

@@ -1,10 +1,10 @@
 """From local time to UTC."""
 
-import re
+from datetime import datetime
 
 import polars as pl
 
-OFFSET = re.compile(r"([+-])([01][0-9]|2[0-3]):?([0-5][0-9])")
+from logassay.time_format import OFFSET
 
 
 def to_utc(time: pl.Series, zone: str) -> pl.Series:
@@ -40,3 +40,12 @@ def to_utc(time: pl.Series, zone: str) -> pl.Series:
     hour = pl.duration(hours=1)
     local = pl.col("time")
     return time.alias("time").to_frame().select(utc(local).fill_null(utc(local - hour) + hour)).to_series()
+
+
+def is_zone(zone: str) -> bool:
+    """Say whether a zone is known."""
+    try:
+        to_utc(pl.Series([datetime(2000, 1, 1)]), zone)
+    except pl.exceptions.PolarsError:
+        return False
+    return True

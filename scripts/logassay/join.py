@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from logassay.acquire import Log
-from logassay.errors import UserError
+from logassay.errors import UserError, harmless
 from logassay.line_format import LineFormat
 from logassay.lines import BAD_TIMESTAMP, FOLLOWS_REJECTED, LINES, NO_HEADER, REJECTS, Block, Codes
 
@@ -42,13 +42,8 @@ DAY = 24 * 3600 * 10**6
 """In microseconds."""
 NEW_YEAR = -180 * DAY
 """A step from one line to the next below this is one from December back to January, in a log without years."""
-OLD_YEAR = 360 * DAY
-"""One above this is the way back: the clock steps back over the turn of the year."""
-
-
-def shown(text: str, characters: int = 80) -> str:
-    """Return the start of `text` with everything escaped that a terminal could act upon."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:characters])
+OLD_YEAR = 340 * DAY
+"""One above this is the way back: the clock steps back over the turn of the year, from 25 days around it at most."""
 
 
 class RowGroups:
@@ -153,7 +148,7 @@ def _alike(messages: list[str]) -> tuple[str, str]:
 
     one, other = max(pairwise(sorted(messages)), key=common, default=(messages[0], messages[0]))
     start = max(common((one, other)) - 60, 0)
-    return shown(one[start:], 100), shown(other[start:], 100)
+    return harmless(one[start:], 100), harmless(other[start:], 100)
 
 
 class WholeLog:
@@ -265,11 +260,11 @@ def check_format(log: WholeLog, path: Log, fmt: LineFormat, *, at_end: bool) -> 
     if none or few:
         matched = f"matches none of the first {seen} lines" if none else f"matches only {headers} of {lines} lines"
         raise UserError(
-            f"{path} is not in the format '{fmt.name}': line 1 is '{shown(log.first_line)}', and the header pattern "
-            f"{matched}; choose another format, or correct formats.{fmt.name}.header."
+            f"{path} is not in the format '{fmt.name}': line 1 is '{harmless(log.first_line, 80)}', and "
+            f"the format {matched}; choose another one, or correct formats.{fmt.name}.{fmt.kind}."
         )
     if at_end and log.count["parsed"] == 0:
         raise UserError(
             f"{path} has no line whose time formats.{fmt.name}.timestamp can read (format '{fmt.time_format}'): "
-            f"the first is '{shown(log.first_rejected)}'; correct the timestamp format."
+            f"the first is '{harmless(log.first_rejected, 80)}'; correct the timestamp format."
         )

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import polars as pl
 
 from logassay import journal, notation
-from logassay.clock import to_utc
+from logassay.clock import is_zone, to_utc
 from logassay.errors import UserError
 from logassay.time_format import EPOCHS, counts_from_1970, has_year, has_zone
 
@@ -35,8 +35,8 @@ class LineFormat:
 
     Attributes
     ----------
-    name : str
-        Name under `formats:`, for messages.
+    name, kind : str
+        Name under `formats:`, and which of `KINDS` describes its lines, for messages.
     header : str or None
         Rust regular expression with the group `content`. None: lines are JSON objects.
     paths : tuple of (str, str)
@@ -76,6 +76,7 @@ class LineFormat:
     alert_group: str | None = None
     alert_normal: str | None = None
     masks: tuple[tuple[str, str], ...] = ()
+    kind: str = "header"
 
     @classmethod
     def from_dict(cls, name: str, values: Mapping[str, Any]) -> "LineFormat":
@@ -149,6 +150,7 @@ class LineFormat:
             alert_group=alert.get("group"),
             alert_normal=alert.get("normal"),
             masks=tuple(masks),
+            kind=kind,
         )
 
     @property
@@ -373,12 +375,8 @@ def _timestamp(key: str, values: Mapping[str, Any] | None) -> tuple[str | None, 
             raise UserError(
                 f"{key}.zone is {zone!r}, but the format {time_format!r} reads a zone; remove one of the two."
             )
-        try:
-            to_utc(pl.Series("time", [datetime(2000, 1, 1)]), zone)
-        except pl.exceptions.PolarsError:
-            raise UserError(
-                f"{key}.zone is {zone!r}; give a name such as Asia/Seoul, or an offset such as +09:00."
-            ) from None
+        if not is_zone(zone):
+            raise UserError(f"{key}.zone is {zone!r}; give a name such as Asia/Seoul, or an offset such as '+09:00'.")
     return values["text"], time_format, zone, year
 
 

@@ -17,7 +17,7 @@ from typing import BinaryIO, TypeVar
 import polars as pl
 
 from logassay.acquire import Log, inventory, open_chunk, open_log
-from logassay.chunks import read_blocks, write_blocks
+from logassay.block_files import origin_of, read_blocks, write_blocks
 from logassay.cli import progress
 from logassay.errors import UserError
 from logassay.files import atomic_path, write_parquet
@@ -29,6 +29,8 @@ CHUNK_BYTES = 4 << 20
 """Size of a block; larger ones need more memory and are not faster."""
 MAX_LINE_BYTES = 256 << 20
 """A longer line means that the file is no line-based log."""
+AHEAD = 3
+"""Blocks that are read ahead for each thread, lest the threads wait while a row group is written."""
 MEMORY_MB = 2000
 """Memory that parsing may take, if not told otherwise."""
 
@@ -102,7 +104,7 @@ def in_order(function: Callable[[S], T], items: Iterable[S], workers: int) -> It
         running: deque[Future[T]] = deque()
         for item in items:
             running.append(pool.submit(function, item))
-            if len(running) > workers:
+            if len(running) > AHEAD * workers:
                 yield running.popleft().result()
         while running:
             yield running.popleft().result()
@@ -176,12 +178,13 @@ def parse_chunk(log: Log, fmt: LineFormat, i: int, n: int, output: Path, *, chun
     int
         Number of lines.
     """
+    origin = _origin(inventory(log), i, n)
     chunk = open_chunk(log, i, n)
     if fmt.whole:
         chunk.close()
         chunk = open_chunk(log, 0, 1) if i == 0 else io.BytesIO()
     with _opened(chunk, fmt) as stream:
-        return write_blocks(_read(stream, log, fmt, chunk_bytes), output)
+        return write_blocks(_read(stream, log, fmt, chunk_bytes), output, origin)
 
 
 def gather(
@@ -194,8 +197,32 @@ def gather(
     *,
     memory_mb: int = MEMORY_MB,
 ) -> ParseReport:
-    """Join the chunks of a log, from `parse_chunk` and in their order; the same as `parse` of the whole log."""
+    """Join the chunks of a log, from `parse_chunk` and in their order; the same as `parse` of the whole log.
+
+    Raises
+    ------
+    UserError
+        Like `parse`; also if the log was another one for one of the chunks, or they are not all of its chunks.
+    """
+    _check_origins([origin_of(path) for path in chunks], log)
     return _join(read_blocks(chunks), log, fmt, lines, messages, rejects, memory_mb)
+
+
+def _origin(files: list[dict[str, str | int]], i: int, n: int) -> dict[str, object]:
+    return {"files": files, "chunk": i + 1, "chunks": n}
+
+
+def _check_origins(origins: list[dict[str, object]], log: Log) -> None:
+    """Check that the chunks are all those of the log as it is now: what each took depends on the sizes of its files."""
+    files = inventory(log)
+    if any(origin["files"] != files for origin in origins):
+        raise UserError(
+            f"{log} changed between the chunks' jobs; parse a copy that nothing writes to, or set "
+            "compute.parse_chunks to 1."
+        )
+    if origins != [_origin(files, i, len(origins)) for i in range(len(origins))]:
+        given = ", ".join(f"{origin['chunk']} of {origin['chunks']}" for origin in origins)
+        raise UserError(f"The chunks given of {log} are {given}; give each of its chunks once, in their order.")
 
 
 def _opened(raw: BinaryIO, fmt: LineFormat) -> BinaryIO:

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
@@ -11,7 +12,7 @@ from jsonschema.validators import extend
 
 from logassay.errors import UserError
 from logassay.sources import log_files, own_files
-from logassay.time_format import is_utc
+from logassay.time_format import OFFSET, is_utc
 
 MODELS = Path(__file__).parent / "models"
 
@@ -122,6 +123,9 @@ def _sentence(error: Any) -> str:
     if error.validator == "oneOf":
         choices = "; ".join(" with ".join(choice["required"]) for choice in error.validator_value)
         return f"'{key}' must have exactly one of: {choices}."
+    if key.endswith(".zone") and isinstance(error.instance, int | float):
+        # What YAML makes of +10:00 is 600.
+        return f"'{key}' in the configuration is read as the number {error.instance}; put it in quotes, as in '+10:00'."
     return f"'{key}' in the configuration is wrong: {error.message}; config/README.md says what it may be."
 
 
@@ -197,6 +201,8 @@ def _check_log(name: str, source: dict[str, Any], labels: dict[str, Any]) -> Non
     files: list[Path] = []
     for text in own:
         found = [path for path in log_files(text) if path.is_file()]
+        if not found and Path(text).is_dir():
+            raise UserError(f"datasets.{name}.source.file: '{text}' is a folder; write {Path(text)}/* for its files.")
         if not found:
             raise UserError(f"datasets.{name}.source.file: there is no file '{text}'; correct the path.")
         files += found
@@ -267,6 +273,9 @@ def _check_formats(config: dict[str, Any]) -> None:
         if "sessions" in dataset["source"]:
             continue
         entry = config["formats"][dataset["format"]]
+        labels = dataset["labels"] or {}
+        _check_zone(f"formats.{dataset['format']}.timestamp.zone", (entry["timestamp"] or {}).get("zone"))
+        _check_zone(f"datasets.{name}.labels.zone", labels.get("zone"))
         for grouping in config["study"]["groupings"]:
             by = config["groupings"][grouping]["by"]
             if by == "session" and entry["session_key"] is None:
@@ -279,7 +288,6 @@ def _check_formats(config: dict[str, Any]) -> None:
                     f"study.groupings: '{grouping}' groups lines by time, but those of formats.{dataset['format']} of "
                     f"dataset '{name}' have none; choose a grouping by session or window, or add a timestamp."
                 )
-        labels = dataset["labels"] or {}
         if "intervals" in labels and entry["timestamp"] is None:
             raise UserError(
                 f"datasets.{name}.labels.intervals label lines by their time, but those of formats.{dataset['format']} "
@@ -290,3 +298,19 @@ def _check_formats(config: dict[str, Any]) -> None:
                 f"datasets.{name}.labels.zone is '{labels['zone']}', but the zone of the log's times is not known; "
                 f"set formats.{dataset['format']}.timestamp.zone, or remove labels.zone."
             )
+
+
+def _check_zone(key: str, zone: str | None) -> None:
+    """Check that a zone is known to what reads the log, which takes a moment to load: Python's list comes first."""
+    if zone is None or OFFSET.fullmatch(zone):
+        return
+    try:
+        ZoneInfo(zone)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        from logassay.clock import is_zone
+
+        if not is_zone(zone):
+            raise UserError(
+                f"{key} is '{zone}', which is no known zone; give a name such as Asia/Seoul, or an offset such as "
+                "'+09:00'."
+            ) from None

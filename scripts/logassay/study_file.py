@@ -10,13 +10,9 @@ from typing import Any
 
 import yaml
 
+from logassay.errors import harmless
+
 WIDTH = 118
-
-
-def harmless(text: str, characters: int | None = None) -> str:
-    """Return (the start of) a text on one line, with everything escaped that is not printed as it is."""
-    cut = text if characters is None or len(text) <= characters else text[:characters] + "…"
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in cut)
 
 
 def flow(value: Any) -> str:

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 import yaml
 
-from logassay import peers
+from logassay import bench_peers
 from logassay.bench_stages import SAMPLES, check_grouping, tile_log
 from logassay.line_format import LineFormat
 from logassay.parse import parse
@@ -19,13 +19,13 @@ def test_tiled_samples_are_grouped_as_by_drain3(real_data: Path, tmp_path: Path,
     fmt = LineFormat.from_dict(name, FORMATS[name])
     log = tmp_path / "tiled.log"
     sample = real_data / "loghub_2k" / SAMPLES[name] / f"{SAMPLES[name]}_2k.log"
-    tile_log(sample, log, peers.python_header(fmt), 9_000, seed=1)
+    tile_log(sample, log, bench_peers.python_header(fmt), 9_000, seed=1)
     lines, messages = tmp_path / "lines.parquet", tmp_path / "messages.parquet"
     report = parse(log, fmt, lines, messages, tmp_path / "rejects.parquet")
     assert (report.lines, report.parsed) == (9_000, 9_000)
     assert pl.Series(log.read_text().splitlines()).n_unique() > 8_900
-    peers.drain3(fmt)(log, tmp_path / "drain3.npy")
-    peers.distinct(fmt)(messages, tmp_path / "distinct.npy")
+    bench_peers.drain3(fmt)(log, tmp_path / "drain3.npy")
+    bench_peers.distinct(fmt)(messages, tmp_path / "distinct.npy")
     found = check_grouping(tmp_path)
     assert found["lines_grouped_as_by_drain3"] + found["lines_that_drain3_cannot_group"] == 9_000
     assert found["lines_that_drain3_cannot_group"] < 9

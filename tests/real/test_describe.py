@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from logassay import describe, parse, propose, settings
+from logassay import describe, parse, propose_study, settings
 from logassay.line_format import LineFormat
 from logassay.study_file import render
 from tests.unit.test_describe import CONFIG, SCHEMA, merged
@@ -23,9 +23,9 @@ LOGS = [
 ]
 
 
-def proposal_of(log: Path) -> tuple[propose.Proposal, dict[str, Any]]:
+def proposal_of(log: Path) -> tuple[propose_study.Proposal, dict[str, Any]]:
     sample = describe.take([log], str(log))
-    proposal = propose.propose(sample, CONFIG, "own", str(log), None, "snakemake")
+    proposal = propose_study.propose(sample, CONFIG, "own", str(log), None, "snakemake")
     config = merged(CONFIG, proposal.study)
     settings.validate(copy.deepcopy(config), SCHEMA)
     return proposal, config
@@ -70,7 +70,7 @@ def test_a_pattern_is_put_together_where_no_format_is_known(real_data: Path, tmp
     """As if the log were of a system that nobody has described."""
     sample = describe.take([real_data / name], name)
     plain = {**CONFIG, "formats": {"plain": CONFIG["formats"]["plain"]}}
-    study = propose.propose(sample, plain, "own", name, None, "snakemake").study
+    study = propose_study.propose(sample, plain, "own", name, None, "snakemake").study
     fmt = LineFormat.from_dict("own", study["formats"]["own"])
     report = describe.parse_sample(sample.data, fmt, tmp_path)
     assert report.parsed == sample.lines

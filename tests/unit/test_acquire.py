@@ -6,6 +6,7 @@ import hashlib
 import io
 import lzma
 import os
+import random
 import tarfile
 import time
 import zipfile
@@ -90,11 +91,42 @@ def test_damaged_archive(tmp_path: Path, name: str, compress: Callable[[bytes], 
     with pytest.raises(UserError, match=f"{name} is a damaged"):
         open_log(path).read()
     path.write_bytes(compress(TEXT) + b"something else")
-    with pytest.raises(UserError, match=f"{name} is a damaged"):
+    with pytest.raises(UserError, match=rf"{name} is a damaged .* follow 14 bytes that are no .*\(head -c [0-9]+ OLD"):
         open_log(path).read()
     path.write_bytes(b"plain text under the name of an archive\n")
     with pytest.raises(UserError, match=f"{name} is a damaged"):
         open_log(path).read()
+
+
+@pytest.mark.parametrize(("name", "compress"), PACKERS)
+@pytest.mark.parametrize("zeros", [1, 3, 512, 300_001])
+def test_zeros_behind_a_packed_file_are_padding(
+    tmp_path: Path, name: str, compress: Callable[[bytes], bytes], zeros: int
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(compress(TEXT) + bytes(zeros))
+    assert open_log(path).read() == TEXT
+    path.write_bytes(compress(TEXT[:1000]) + bytes(zeros) + compress(TEXT[1000:]) + bytes(zeros))
+    assert open_log(path).read() == TEXT
+    whole = len(path.read_bytes())
+    path.write_bytes(path.read_bytes() + b"x" * 70_000)
+    with pytest.raises(UserError, match=rf"follow 70000 bytes that are no \.\w+; cut them off \(head -c {whole} OLD"):
+        open_log(path).read()
+
+
+def test_frames_of_zstd_of_every_form(tmp_path: Path) -> None:
+    table = b"\x5e\x2a\x4d\x18" + (200_000).to_bytes(4, "little") + bytes(200_000)
+
+    def unsized(part: bytes) -> bytes:
+        packer = zstandard.ZstdCompressor(write_content_size=False).compressobj()
+        return packer.compress(part) + packer.flush()
+
+    sized = zstandard.ZstdCompressor(write_content_size=True).compress
+    random_bytes = random.Random(1).randbytes(300_000)
+    parts = [TEXT, b"", b"a", bytes(10**6), random_bytes, TEXT[:300], bytes(3)]
+    data = b"".join(sized(part) + table + unsized(part) + zstd(part) for part in parts)
+    (tmp_path / "a.zst").write_bytes(data + table)
+    assert open_log(tmp_path / "a.zst").read() == b"".join(3 * part for part in parts)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +142,7 @@ def test_empty_file(tmp_path: Path, name: str, data: bytes) -> None:
 def test_missing_file_and_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no\.log does not exist"):
         open_log(tmp_path / "no.log")
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match=rf"{tmp_path} is a folder; write {tmp_path}/\* for the files in it\."):
         open_log(tmp_path)
 
 
@@ -301,6 +333,15 @@ def test_truncated_and_damaged_zip(tmp_path: Path) -> None:
     encrypted[data.index(b"PK\x01\x02") + 8] |= 1
     with pytest.raises(UserError, match="encrypted"):
         read(tmp_path, bytes(encrypted))
+
+
+def test_a_member_of_a_zip_without_a_name(tmp_path: Path) -> None:
+    data = bytearray(zipped(("b", b"2\n"), ("a", b"1\n"), method=zipfile.ZIP_STORED))
+    last = data.rindex(b"PK\x01\x02")
+    data[last + 28] = 0  # the name has no length, and what follows it in the list is the extra field
+    data[last + 30] = 1
+    with pytest.raises(UserError, match=r"a\.bin is a(?: truncated or)? damaged \.zip file"):
+        read(tmp_path, bytes(data))
 
 
 def test_what_is_named_an_archive_must_be_one(tmp_path: Path) -> None:

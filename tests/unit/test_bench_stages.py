@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from logassay import bench_stages
+from logassay.bench_peers import python_masks
 from logassay.bench_stages import PARSE, REPEAT, SEQUENCES, TABLE, WITH_DRAIN, Measured
 from logassay.errors import UserError
 from logassay.line_format import LineFormat
-from logassay.peers import python_masks
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "bench_stages.py"

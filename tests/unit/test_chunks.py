@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -143,6 +144,89 @@ def test_mistakes(tmp_path: Path) -> None:
     (tmp_path / "0.arrow").write_bytes((tmp_path / "0.arrow").read_bytes()[:300])
     with pytest.raises(UserError, match=r"0\.arrow is no whole chunk of a parsed log .*; delete it and run again"):
         gather([tmp_path / "0.arrow"], log, HDFS, *(tmp_path / name for name in OUTPUTS))
+
+
+def test_a_log_that_changes_between_the_chunks_is_told(tmp_path: Path) -> None:
+    log = tmp_path / "raw.log"
+    lines = b"".join(b"081109 203518 %d INFO a: boom\n" % number for number in range(3000))
+    paths = [tmp_path / name for name in OUTPUTS]
+    chunks = [tmp_path / f"{i}.arrow" for i in range(2)]
+    told = r"raw\.log changed between the chunks' jobs; parse a copy that nothing writes to, or set compute\.parse_chu"
+    log.write_bytes(lines)
+    parse_chunk(log, HDFS, 0, 2, chunks[0])
+    log.write_bytes(lines * 2)
+    parse_chunk(log, HDFS, 1, 2, chunks[1])
+    with pytest.raises(UserError, match=told):
+        gather(chunks, log, HDFS, *paths)
+    parse_chunk(log, HDFS, 0, 2, chunks[0])
+    assert gather(chunks, log, HDFS, *paths).lines == 6000
+    log.write_bytes(lines * 3)  # after the last chunk, too: the report tells the sizes of what was read
+    with pytest.raises(UserError, match=told):
+        gather(chunks, log, HDFS, *paths)
+    # Rotated, as a pattern finds the files: none has another size.
+    log.write_bytes(lines * 2)
+    other = tmp_path / "raw.log.1"
+    log.rename(other)
+    log.write_bytes(lines)
+    with pytest.raises(UserError, match="changed between"):
+        gather(chunks, [other, log], HDFS, *paths)
+    assert not any(path.exists() and path.stat().st_mtime_ns > log.stat().st_mtime_ns for path in paths)
+
+
+def test_chunks_of_another_number_or_order_are_told(tmp_path: Path) -> None:
+    log = tmp_path / "raw.log"
+    log.write_bytes(mixed_log(1, 300, "\n"))
+    paths = [tmp_path / name for name in OUTPUTS]
+    one, two = chunks = [tmp_path / f"{i}.arrow" for i in range(2)]
+    for i, chunk in enumerate(chunks):
+        parse_chunk(log, HDFS, i, 2, chunk)
+    for wrong, told in (([two, one], "2 of 2, 1 of 2"), ([one], "1 of 2"), ([one, one, two], "1 of 2, 1 of 2, 2 of 2")):
+        with pytest.raises(
+            UserError, match=rf"The chunks given of .*raw\.log are {told}; give each of its chunks once"
+        ):
+            gather(wrong, log, HDFS, *paths)
+    with pa.ipc.new_stream(one, pa.schema([])):
+        pass
+    with pytest.raises(UserError, match=r"0\.arrow is no whole chunk of a parsed log \(it does not say of which log\)"):
+        gather(chunks, log, HDFS, *paths)
+
+
+@pytest.mark.parametrize(
+    ("times", "years"),
+    [
+        # A late line around the turn of a year, some days from it.
+        (["Jan 10", "Dec 31", "Jan 11"], [2019, 2018, 2019]),
+        (["Dec 20", "Jan 10", "Dec 31", "Jan 10", "Jan 2"], [2019, 2020, 2019, 2020, 2020]),
+        (["Jan 25", "Jan 3", "Dec 30", "Jan 3", "Dec 20"], [2019, 2019, 2018, 2019, 2018]),
+        # No step back: the log is silent for most of a year.
+        (["Jan 25", "Dec 10", "Jan 2"], [2019, 2019, 2020]),
+        (["Feb 10", "Dec 31", "Jan 1"], [2019, 2019, 2020]),
+        (["Dec 31", "Jul 20", "Dec 31"], [2019, 2019, 2019]),
+    ],
+)
+def test_late_lines_around_new_year_add_no_year(tmp_path: Path, times: list[str], years: list[int]) -> None:
+    log = tmp_path / "raw.log"
+    log.write_text("".join(f"{time} 10:00:00 message\n" for time in times))
+    whole(tmp_path, log, LineFormat.from_dict("yearless", YEARLESS))
+    assert pl.read_parquet(tmp_path / "lines.parquet")["time"].dt.year().to_list() == years
+
+
+@pytest.mark.parametrize(
+    ("entry", "named"),
+    [
+        ({"header": "^=(?P<content>.*)$"}, "header"),
+        ({"loghub": "<Level>=<Content>"}, "loghub"),
+        ({"json": {"content": "message"}}, "json"),
+        ({"journald": {"content": "MESSAGE"}}, "journald"),
+    ],
+)
+def test_a_log_in_another_format_names_the_key_that_there_is(tmp_path: Path, entry: dict[str, Any], named: str) -> None:
+    log = tmp_path / "raw.log"
+    log.write_text("what is this\n" * 3)
+    with pytest.raises(
+        UserError, match=rf"matches none of the first 3 lines; choose another one, or correct formats\.x\.{named}\."
+    ):
+        whole(tmp_path, log, LineFormat.from_dict("x", entry))
 
 
 @settings(max_examples=60, deadline=None)

@@ -17,7 +17,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logassay import compose, describe, propose, settings
+from logassay import compose_format, describe, propose_study, settings
 from logassay.errors import UserError
 from logassay.line_format import LineFormat
 from logassay.study_file import render
@@ -49,11 +49,11 @@ def configuration() -> dict[str, Any]:
 CONFIG = configuration()
 
 
-def proposed(log: Path, text: str | bytes, labels: Path | None = None) -> propose.Proposal:
+def proposed(log: Path, text: str | bytes, labels: Path | None = None) -> propose_study.Proposal:
     """Write a log, look at it, and check what is proposed against the schema."""
     log.write_bytes(text if isinstance(text, bytes) else text.encode())
     sample = describe.take([log], str(log))
-    proposal = propose.propose(sample, CONFIG, "own", str(log), labels, "snakemake")
+    proposal = propose_study.propose(sample, CONFIG, "own", str(log), labels, "snakemake")
     config = merged(CONFIG, proposal.study)
     settings.validate(config, SCHEMA)
     entry = config["formats"][config["datasets"]["own"]["format"]]
@@ -61,12 +61,12 @@ def proposed(log: Path, text: str | bytes, labels: Path | None = None) -> propos
     return proposal
 
 
-def chosen_format(proposal: propose.Proposal) -> str:
+def chosen_format(proposal: propose_study.Proposal) -> str:
     """Name of the format, or `own` for one that the study brings."""
     return str(proposal.study["datasets"]["own"]["format"])
 
 
-def entry_of(proposal: propose.Proposal) -> dict[str, Any]:
+def entry_of(proposal: propose_study.Proposal) -> dict[str, Any]:
     entry: dict[str, Any] = merged(CONFIG, proposal.study)["formats"][chosen_format(proposal)]
     return entry
 
@@ -210,7 +210,7 @@ TIMES = {
 
 @pytest.mark.parametrize(("text", "wanted"), TIMES.items())
 def test_forms_of_time_are_recognised(text: str, wanted: str) -> None:
-    found = compose.read_time(text)
+    found = compose_format.read_time(text)
     assert found is not None
     form, end = found
     assert text[end] in " ]|"
@@ -226,7 +226,7 @@ def test_forms_of_time_are_recognised(text: str, wanted: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "x 2024-01-02 03:04:05", "12345 1", "2024-01-02", "10.1.2.3 x", "12:30:45 x"])
 def test_other_things_are_no_times(text: str) -> None:
-    assert compose.read_time(text) is None
+    assert compose_format.read_time(text) is None
 
 
 def test_a_column_of_alerts_is_found(tmp_path: Path) -> None:
@@ -478,10 +478,10 @@ def test_every_alternative_can_be_taken(tmp_path: Path, form: str) -> None:
 
 
 def test_names_are_taken_from_the_file(tmp_path: Path) -> None:
-    assert propose.study_name(Path("/logs/My App (2).log.gz"), CONFIG) == "my-app-2"
-    assert propose.study_name(Path("HDFS.log"), CONFIG) == "my-hdfs"
-    assert propose.study_name(Path("default"), CONFIG) == "my-default"
-    assert propose.study_name(Path("日誌.log"), CONFIG) == "log"
+    assert propose_study.study_name(Path("/logs/My App (2).log.gz"), CONFIG) == "my-app-2"
+    assert propose_study.study_name(Path("HDFS.log"), CONFIG) == "my-hdfs"
+    assert propose_study.study_name(Path("default"), CONFIG) == "my-default"
+    assert propose_study.study_name(Path("日誌.log"), CONFIG) == "log"
 
 
 def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:

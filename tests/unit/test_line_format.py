@@ -10,6 +10,7 @@ import pytest
 from logassay.errors import UserError
 from logassay.line_format import LineFormat
 from logassay.parse import parse
+from logassay.time_format import counts_from_1970, has_year, has_zone
 
 HEADER = r"^(?P<time>\S+ \S+) (?P<level>\w+) (?P<content>.*)$"
 TIMESTAMP = {"text": "{time}", "format": "%Y-%m-%d %H:%M:%S"}
@@ -172,6 +173,22 @@ def test_years_end_somewhere() -> None:
 )
 def test_what_times_mean_is_stated(timestamp: dict[str, Any] | None, note: str) -> None:
     assert fmt(timestamp=timestamp).time_note == note
+
+
+@pytest.mark.parametrize("time_format", ["%%Y %m", "%%s", "%%z", "%%+", "%%%%Y", "%% s"])
+def test_two_percent_signs_are_one_and_no_field(time_format: str) -> None:
+    assert not has_year(time_format)
+    assert not has_zone(time_format)
+    assert not counts_from_1970(time_format)
+
+
+def test_a_field_may_follow_a_percent_sign() -> None:
+    assert has_year("%%%Y")
+    assert has_zone("%%%z")
+    assert counts_from_1970("%%%s")
+    assert times({"text": "{time}", "format": "%b %d %H:%M:%S%%Y", "year": 2019}, "Mar 30 12:00:00%Y") == [
+        at("2019-03-30 12:00:00")
+    ]
 
 
 def test_a_year_that_is_not_known_is_stated() -> None:

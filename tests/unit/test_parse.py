@@ -323,7 +323,7 @@ def test_a_log_in_another_format_is_told_early(tmp_path: Path) -> None:
     with pytest.raises(
         UserError,
         match=r"raw\.log is not in the format 'bgl': line 1 is '\\x1b\[31mthe end.*matches none of the first 9 lines; "
-        r"choose another format, or correct formats\.bgl\.header",
+        r"choose another one, or correct formats\.bgl\.header",
     ):
         run(tmp_path, ("\x1b[31m" + "\n".join(HDFS)).encode(), FORMATS["bgl"])
     assert [path.name for path in tmp_path.iterdir()] == ["raw.log"]

@@ -170,6 +170,23 @@ def test_defaults_are_copies() -> None:
             "datasets.d.labels.zone is 'Asia/Seoul', but the zone of the log's times is not known; set formats.f",
         ),
         (
+            {"formats__f__timestamp__zone": yaml.safe_load("+10:00")},
+            "'formats.f.timestamp.zone' in the configuration is read as the number 600; put it in quotes, as in",
+        ),
+        (
+            {"formats__f__timestamp__zone": "Asia/Soul"},
+            "formats.f.timestamp.zone is 'Asia/Soul', which is no known zone; give a name such as Asia/Seoul",
+        ),
+        (
+            {"datasets__d": {"format": "f", "source": {"file": __file__}}, "formats__f__timestamp__zone": "UTC"}
+            | {"datasets__d__labels": {"intervals": __file__, "zone": "+25:00"}},
+            "datasets.d.labels.zone is '+25:00', which is no known zone; give a name such as Asia/Seoul",
+        ),
+        (
+            {"datasets__d": {"format": "f", "source": {"file": str(ROOT / "tests")}}},
+            f"datasets.d.source.file: '{ROOT / 'tests'}' is a folder; write {ROOT / 'tests'}/* for its files.",
+        ),
+        (
             {"datasets__d__labels": {"file": __file__, "intervals": __file__}},
             "'datasets.d.labels' must have exactly one of: file; member; intervals.",
         ),
@@ -197,6 +214,16 @@ def test_a_window_strides_by_its_length_unless_told() -> None:
     filled = config(study__groupings=["w"], groupings__w={"by": "window", "length": 10})
     validate(filled, SCHEMA)
     assert filled["groupings"]["w"]["stride"] == 10
+
+
+@pytest.mark.parametrize("zone", [None, "UTC", "Asia/Seoul", "US/Pacific", "+10:00", "-0530"])
+def test_zones(zone: str | None) -> None:
+    validate(config(formats__f__timestamp__zone=zone), SCHEMA)
+
+
+def test_a_zone_of_another_format_does_not_matter() -> None:
+    timestamp = {"text": "{time}", "format": "%Y", "zone": "Asia/Soul"}
+    validate(config(formats__other={"header": "(?P<time>.)(?P<content>.)", "timestamp": timestamp}), SCHEMA)
 
 
 def test_labels_by_interval_need_no_more_than_a_file() -> None:

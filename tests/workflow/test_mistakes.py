@@ -41,6 +41,30 @@ def test_a_missing_log_is_named(project: Project) -> None:
     )
 
 
+def test_a_folder_is_no_log(project: Project) -> None:
+    (project.root / "logs").mkdir()
+    said = sentence(project, own("logs/"), "--dry-run")
+    assert "datasets.own.source.file: 'logs/' is a folder; write logs/* for its files." in said
+
+
+def test_a_zone_that_is_not_known_is_told_before_any_job_runs(project: Project) -> None:
+    write_log(project.root)
+    changes = merged(own("own.log"), {"formats": {"hdfs": {"timestamp": {"zone": "Asia/Soul"}}}})
+    said = sentence(project, changes, "--dry-run")
+    assert "formats.hdfs.timestamp.zone is 'Asia/Soul', which is no known zone; give a name such as Asia/Seoul" in said
+
+
+def test_nothing_in_a_sentence_steers_the_terminal(project: Project) -> None:
+    name = "own\x1b[31m\x9b2J.log"
+    assert r"there is no file 'own\x1b[31m\x9b2J.log'" in sentence(project, own(name))
+    # From the log of a job.
+    (project.root / "own.log").write_text("\x1b[31m\x9b2J\u2028not in this format\n")
+    said = sentence(project, own("own.log"))
+    assert r"error: own.log is not in the format 'hdfs': line 1 is '\x1b[31m\x9b2J\u2028not in this format'" in said
+    assert "\x1b" not in said
+    assert "\x9b" not in said
+
+
 def test_a_log_in_another_format_is_named(project: Project) -> None:
     write_log(project.root)
     said = sentence(project, own("own.log", "bgl"))

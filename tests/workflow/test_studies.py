@@ -2,6 +2,7 @@
 
 import copy
 import csv
+import itertools
 import json
 import re
 import subprocess
@@ -55,6 +56,30 @@ def whole(study: dict[str, Any]) -> dict[str, Any]:
     return merged(config, study)
 
 
+def stand_ins(name: str, dataset: dict[str, Any]) -> dict[str, Any]:
+    """A dataset whose files are in the project's own folder, under names of ours: the user's are never touched."""
+    dataset = copy.deepcopy(dataset)
+    source, labels = dataset["source"], dataset.get("labels") or {}
+    names = (f"stand-in/{name}-{number}" for number in itertools.count())
+    places = [source, source.get("templates") or {}, *source.get("sessions", []), labels]
+    for place, key in itertools.product(places, ("file", "kinds", "intervals")):
+        if isinstance(place.get(key), list):
+            place[key] = [next(names) for _ in place[key]]
+        elif place.get(key) is not None:
+            place[key] = next(names)
+    if "local" in source:
+        source["local"] = None
+    return dataset
+
+
+def files_of(dataset: dict[str, Any]) -> list[str]:
+    """The files that a dataset names."""
+    source, labels = dataset["source"], dataset.get("labels") or {}
+    places = [source, source.get("templates") or {}, *source.get("sessions", []), labels]
+    named = [place.get(key) for place, key in itertools.product(places, ("file", "kinds", "intervals"))]
+    return [file for each in named if each is not None for file in ([each] if isinstance(each, str) else each)]
+
+
 def write_log(log: Path, labels: Path, log_format: str = "hdfs") -> None:
     """A simulated log where a user's own would be; as BGL each line carries the label of its block."""
     for path in (log, labels):
@@ -90,6 +115,10 @@ def twin(project: Project, name: str, epochs: int) -> dict[str, Any]:
     if "simulate" in entry["source"]:
         changes["datasets"] = {dataset: {"source": {"simulate": {"sessions": 1000}}}}
     else:
+        entry = stand_ins(dataset, entry)
+        # In place of a download, too.
+        entry["source"] |= {"file": f"stand-in/{dataset}.log", "sha256": None, "md5": None}
+        changes["datasets"] = {dataset: entry}
         labels = (entry.get("labels") or {}).get("file", "labels.csv")
         write_log(project.root / entry["source"]["file"], project.root / labels, entry["format"])
     return merged(study, changes)
@@ -106,16 +135,34 @@ def rows_expected(study: dict[str, Any]) -> set[tuple[str, int]]:
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_ready_studies_plan(project: Project, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    study = read(path.stem)
+    plan(project, read(path.stem), monkeypatch)
+
+
+def test_a_study_of_a_user_plans_and_their_files_stay(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = {name: tmp_path / name for name in ("one.log", "two.log", "kinds.csv", "labels.csv")}
+    for name, file in own.items():
+        file.write_text(name)
+    source = {"file": [str(own["one.log"]), str(tmp_path / "../*/two.log")]}
+    labels = {"file": "../labels.csv", "kinds": str(own["kinds.csv"])}
+    dataset = {"format": "hdfs", "source": source, "labels": labels}
+    study = {"study": {"name": "own", "datasets": ["own"], "models": ["new-event"]}, "datasets": {"own": dataset}}
+    plan(project, study, monkeypatch)
+    assert {name: file.read_text() for name, file in own.items()} == {name: name for name in own}
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*own, "project"])
+
+
+def plan(project: Project, study: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check a study, and plan it on files that stand in for those that it names."""
     config = whole(study)
-    # The users' own files stand in for those that the study names.
-    for name in config["study"]["datasets"]:
-        dataset = config["datasets"][name]
-        named = [dataset["source"], dataset.get("labels"), dataset["source"].get("templates")]
-        for place in [*named, *dataset["source"].get("sessions", [])]:
-            if place and "file" in place:
-                (project.root / place["file"]).parent.mkdir(parents=True, exist_ok=True)
-                (project.root / place["file"]).write_text("x\n")
+    datasets = {name: stand_ins(name, config["datasets"][name]) for name in config["study"]["datasets"]}
+    study = merged(study, {"datasets": datasets})
+    config = whole(study)
+    for file in itertools.chain(*map(files_of, datasets.values())):
+        assert (project.root / file).resolve().is_relative_to(project.root.resolve())
+        (project.root / file).parent.mkdir(parents=True, exist_ok=True)
+        (project.root / file).write_text("x\n")
     monkeypatch.chdir(project.root)
     settings.validate(copy.deepcopy(config), yaml.safe_load(SCHEMA.read_text()))
     # Planned with one seed and few epochs: more of the same takes but longer.

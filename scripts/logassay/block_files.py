@@ -1,5 +1,6 @@
 """Blocks of lines on disk: what the job of one chunk of a log hands to the job that joins all chunks."""
 
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ SCHEMA = pa.schema(
     ]
 )
 """A block is one row."""
+ORIGIN = b"logassay_origin"
+"""Where in the file it stands what it was made of."""
 
 
 def _one_row(values: pa.Array) -> pa.Array:
@@ -65,11 +68,12 @@ def _block(row: pa.RecordBatch) -> Block:
     return Block(**values, codes=to_numpy(row["codes"][0].values))
 
 
-def write_blocks(blocks: Iterable[Block], path: Path) -> int:
-    """Write blocks, in their order; return how many lines they have."""
+def write_blocks(blocks: Iterable[Block], path: Path, origin: Any) -> int:
+    """Write blocks, in their order, and what they are made of, for `origin_of`; return how many lines they have."""
     lines = 0
+    schema = SCHEMA.with_metadata({ORIGIN: json.dumps(origin).encode()})
     options = pa.ipc.IpcWriteOptions(compression="lz4")
-    with atomic_path(path) as temporary, pa.ipc.new_stream(temporary, SCHEMA, options=options) as writer:
+    with atomic_path(path) as temporary, pa.ipc.new_stream(temporary, schema, options=options) as writer:
         for block in blocks:
             writer.write_batch(_row(block))
             lines += block.lines
@@ -84,5 +88,20 @@ def read_blocks(paths: Iterable[Path]) -> Iterator[Block]:
                 for row in reader:
                     yield _block(row)
         except (OSError, pa.ArrowInvalid) as error:
-            reason = str(error).splitlines()[0]
-            raise UserError(f"{path} is no whole chunk of a parsed log ({reason}); delete it and run again.") from None
+            raise _damaged(path, str(error)) from None
+
+
+def origin_of(path: Path) -> Any:
+    """Return what a chunk is made of, as `write_blocks` was told."""
+    try:
+        with pa.ipc.open_stream(path) as reader:
+            return json.loads((reader.schema.metadata or {})[ORIGIN])
+    except (OSError, pa.ArrowInvalid, ValueError) as error:
+        raise _damaged(path, str(error)) from None
+    except KeyError:
+        raise _damaged(path, "it does not say of which log") from None
+
+
+def _damaged(path: Path, reason: str) -> UserError:
+    reason = (reason.splitlines() or [""])[0]
+    return UserError(f"{path} is no whole chunk of a parsed log ({reason}); delete it and run again.")

@@ -16,14 +16,14 @@ from typing import Any
 import polars as pl
 
 from logassay import describe, notation
-from logassay.compose import compose
+from logassay.compose_format import compose
 from logassay.describe import Keys, Plan, Sample, how_sure, percent, round_down
-from logassay.errors import UserError
+from logassay.errors import UserError, harmless
 from logassay.files import read_parquet
 from logassay.labels import Intervals, Labels
 from logassay.line_format import LineFormat
 from logassay.parse import ParseReport
-from logassay.study_file import flow, harmless
+from logassay.study_file import flow
 from logassay.time_format import is_utc
 
 BASELINES = ["flag-all", "never-flag", "new-event", "count-vector", "isolation-forest"]

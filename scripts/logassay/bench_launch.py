@@ -1,7 +1,7 @@
 """Run a command and say what it took, as JSON on standard output; standard library only.
 
-Started as `python -I -S launch.py COMMAND...`: a process is said to have needed at least the memory of the one that
-started it, so that one must be small.
+Started as `python -I -S bench_launch.py COMMAND...`: a process is said to have needed at least the memory of the one
+that started it, so that one must be small.
 """
 
 import json
