@@ -28,6 +28,11 @@ def arguments() -> argparse.ArgumentParser:
         default=["BlockId", "Label", "Normal", "Anomaly"],
         help="names of its key and label columns, and the two values (default: those of Loghub's HDFS)",
     )
+    parser.add_argument(
+        "--listed",
+        metavar="PATTERN",
+        help="--labels is a text in which this finds the keys of anomalous sessions; all others are normal",
+    )
     parser.add_argument("--intervals", type=Path, help="CSV with intervals of time in which lines are anomalous")
     parser.add_argument(
         "--interval-columns",
@@ -59,7 +64,7 @@ def run(args: argparse.Namespace) -> None:
         start, end, kind = (*args.interval_columns, None)[:3]
         labels = Intervals(args.intervals, start, end, kind, args.interval_zone, args.utc)
     elif args.labels:
-        labels = Labels(args.labels, key, label, normal, anomalous, args.kinds)
+        labels = Labels(args.labels, key, label, normal, anomalous, args.kinds, args.listed)
     grouping = sequence.Grouping(args.by, args.length, args.stride, args.label)
     sequence.run(args.lines, grouping, labels, args.memory_mb, args.output, args.report)
 

@@ -36,6 +36,9 @@ class Labels:
         The two values of the label column.
     kinds : Path or None
         CSV with the columns `key` and `Kind`: what sort of anomaly a session is, where that is known.
+    listed : str or None
+        Pattern (Rust syntax) for the keys of anomalous sessions in a text that lists no others; or for what is in the
+        first brackets, if it has any. The columns have no effect then.
     """
 
     path: Path
@@ -44,6 +47,12 @@ class Labels:
     normal: str = "Normal"
     anomalous: str = "Anomaly"
     kinds: Path | None = None
+    listed: str | None = None
+
+    @property
+    def others(self) -> bool | None:
+        """Label of sessions that the file does not name: normal, where it lists the anomalous ones."""
+        return None if self.listed is None else False
 
 
 def read_labels(labels: Labels) -> pl.DataFrame:
@@ -59,6 +68,8 @@ def read_labels(labels: Labels) -> pl.DataFrame:
     UserError
         If a column is missing, a value is neither normal nor anomalous, or a session has two labels.
     """
+    if labels.listed is not None:
+        return _read_list(labels.path, labels.listed).with_columns(label=True, kind=pl.lit(None, dtype=pl.String))
     names = "labels.key and labels.label"
     frame = _read_csv(labels.path, [labels.key, labels.label], "labels.file", names)
     if not frame.height:
@@ -84,6 +95,25 @@ def read_labels(labels: Labels) -> pl.DataFrame:
         id=_stripped(labels.key), kind=_stripped("Kind").replace("", None)
     )
     return frame.join(kinds.unique("id", maintain_order=True), on="id", how="left", maintain_order="left")
+
+
+def _read_list(path: Path, pattern: str) -> pl.DataFrame:
+    """Return the distinct keys, as `id`, that a text lists."""
+    try:
+        lines = pl.Series("line", path.read_text(encoding="utf-8", errors="replace").splitlines(), dtype=pl.String)
+    except OSError as error:
+        raise UserError(f"The label file {path} cannot be read ({error.strerror}); correct labels.file.") from None
+    try:
+        found = lines.str.extract_all(pattern).explode(empty_as_null=False).alias("id")
+        if found.str.extract_groups(pattern).struct.fields:
+            found = found.str.extract(pattern).alias("id")
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"labels.listed is {pattern!r}, which is no valid pattern ({reason}); correct it.") from None
+    keys = found.drop_nulls().unique(maintain_order=True)
+    if not len(keys):
+        raise UserError(f"{path} has nothing that labels.listed ({pattern!r}) matches; correct the pattern.")
+    return keys.to_frame()
 
 
 def _stripped(column: str) -> pl.Expr:
@@ -115,11 +145,13 @@ def _read_csv(path: Path, columns: list[str], key: str, names: str) -> pl.DataFr
     return frame.select(list(dict.fromkeys(columns))).insert_column(0, numbers).filter(kept)
 
 
-def line_labels(lines: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
-    """Give each line the label of its sessions: anomalous if any of them is."""
+def line_labels(lines: pl.DataFrame, labels: pl.DataFrame, others: bool | None = None) -> pl.DataFrame:
+    """Give each line the label of its sessions, `others` for those without: anomalous if any of them is."""
     exploded = (
         lines.select("line", id="keys").explode("id", empty_as_null=True).join(labels, on="id", how="left").sort("line")
     )
+    if others is not None:
+        exploded = exploded.with_columns(label=pl.when(pl.col("id") != "").then(pl.col("label").fill_null(others)))
     per_line = exploded.group_by("line", maintain_order=True).agg(
         alert=pl.when(pl.col("label").is_not_null().any()).then(pl.col("label").any())
     )

@@ -87,15 +87,16 @@ class Sequences:
         self._known = read_labels(labels) if isinstance(labels, Labels) else None
         self._incidents = Incidents(labels) if isinstance(labels, Intervals) else None
         relabel = self._incidents.relabel if self._incidents is not None else None
+        self._others = labels.others if isinstance(labels, Labels) else None
         self._lengths: Counter[int] = Counter()
         self._counts: Counter[str] = Counter()
         taken = BASE_MEMORY + (0 if self._known is None else LABELS_FACTOR * int(self._known.estimated_size()))
         memory = max(LEAST_MEMORY, memory - taken)
         if grouping.by == "session":
-            self._maker: Sessions | Windows = Sessions(lines_path, memory, folder, self._known, relabel)
+            self._maker: Sessions | Windows = Sessions(lines_path, memory, folder, self._known, relabel, self._others)
         else:
             if self._known is not None:
-                relabel = partial(line_labels, labels=self._known.select("id", "label"))
+                relabel = partial(line_labels, labels=self._known.select("id", "label"), others=self._others)
             extents = (grouping.length, grouping.stride)
             self._maker = Windows(lines_path, grouping.by, *extents, grouping.label, memory, relabel)
 
@@ -128,10 +129,12 @@ class Sequences:
         if self._incidents is not None:
             self._incidents.check()
         known = self._known
-        if self._grouping.by == "session" and known is not None and self._counts["unlabelled"] == count:
+        named = count - self._counts["unlabelled" if self._others is None else "normal"]
+        if self._grouping.by == "session" and known is not None and not named:
             raise UserError(
                 f"The label file names none of the log's {count} sessions: it has {known['id'].first()!r}, the "
-                f"log has {first!r}; give the dataset the labels of this log, or correct labels.key."
+                f"log has {first!r}; give the dataset the labels of this log, or correct "
+                f"labels.{'key' if self._others is None else 'listed'}."
             )
 
     def report(self) -> dict[str, Any]:
@@ -142,7 +145,8 @@ class Sequences:
         sequences = self._lengths.total()
         without_sequence = 0
         if isinstance(maker, Sessions) and self._known is not None:
-            without_sequence = self._known.height - (sequences - self._counts["unlabelled"])
+            unnamed = self._counts["unlabelled" if self._others is None else "normal"]
+            without_sequence = self._known.height - (sequences - unnamed)
         return {
             "grouping": grouping.by,
             # So many sequences later, no line is shared with this one: the least gap between the parts of a split.

@@ -60,6 +60,8 @@ class Sessions:
         Labels of sessions: `id`, `label`, `kind`. Without them sessions get the labels of their lines.
     relabel : function or None
         Gives a frame of lines (`line, time, alert, message_id`) other labels.
+    others : bool or None
+        Label of sessions that `known` does not name.
 
     Attributes
     ----------
@@ -68,11 +70,18 @@ class Sessions:
     """
 
     def __init__(
-        self, lines: Path, memory: int, folder: Path, known: pl.DataFrame | None = None, relabel: Relabel | None = None
+        self,
+        lines: Path,
+        memory: int,
+        folder: Path,
+        known: pl.DataFrame | None = None,
+        relabel: Relabel | None = None,
+        others: bool | None = None,
     ) -> None:
         self._lines = Lines(lines)
         self._folder = folder
         self._known = known
+        self._others = others
         self._relabel = relabel
         self.lines_without_key = 0
         self._rows, key_bytes = self._lines.size_of_keys()
@@ -168,7 +177,7 @@ class Sessions:
             tied = np.flatnonzero(np.append(same, False) | np.insert(same, 0, False))
             order = pl.DataFrame({"first": first[tied], "id": ids.gather(code[tied]), "code": code[tied]})
             code[tied] = order.sort("first", "id")["code"].to_numpy()
-        table = _labelled(ids.gather(code).to_frame(), self._known)
+        table = _labelled(ids.gather(code).to_frame(), self._known, self._others)
         begins, counts = begins[code], counts[code]
         offsets = np.concatenate([[0], np.cumsum(counts)])
         begin = 0
@@ -185,11 +194,12 @@ class Sessions:
             begin = end
 
 
-def _labelled(ids: pl.DataFrame, known: pl.DataFrame | None) -> pl.DataFrame:
-    """Return `id`, `kind`, and `label` where labels of sessions are known."""
+def _labelled(ids: pl.DataFrame, known: pl.DataFrame | None, others: bool | None) -> pl.DataFrame:
+    """Return `id`, `kind`, and `label` where labels of sessions are known; `others` is that of all others."""
     if known is None:
         return ids.with_columns(kind=pl.lit(None, dtype=pl.String))
-    return ids.join(known, on="id", how="left", maintain_order="left")
+    table = ids.join(known, on="id", how="left", maintain_order="left")
+    return table if others is None else table.with_columns(pl.col("label").fill_null(others))
 
 
 def _batch(piece: Piece, codes: npt.NDArray[np.int32], places: IntArray) -> pa.RecordBatch:

@@ -1,4 +1,4 @@
-"""Labels by intervals of time; every expectation is worked out by hand on a few lines."""
+"""Labels by intervals of time and by lists; every expectation is worked out by hand on a few lines."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -204,3 +204,38 @@ def test_intervals_of_another_log_are_told(tmp_path: Path) -> None:
         UserError, match=r"lies in any of the 1 intervals .* from 2026-01-01 12:00:00 to 2026-01-01 12:01"
     ):
         group(path, Grouping("window", 1, 1), intervals, folder=tmp_path)
+
+
+def listed(folder: Path, text: str, pattern: str = "vm-[0-9]+") -> Labels:
+    path = folder / "failed.txt"
+    path.write_text(text)
+    return Labels(path, listed=pattern)
+
+
+def test_a_text_lists_the_anomalous_sessions_and_all_others_are_normal(tmp_path: Path) -> None:
+    log = lines(tmp_path, [0, 1, 2, 3, 4], [["vm-1"], ["vm-2"], ["vm-1"], ["vm-3"], []])
+    labels = listed(tmp_path, "These failed: vm-2, and vm-2 again;\nvm-9 is of another log\n")
+    sequences, report = group(log, Grouping("session"), labels)
+    assert dict(sequences.select("id", "label").iter_rows()) == {"vm-1": False, "vm-2": True, "vm-3": False}
+    counts = {name: report[name] for name in ("anomalous", "normal", "unlabelled", "labels_without_sequence")}
+    assert counts == {"anomalous": 1, "normal": 2, "unlabelled": 0, "labels_without_sequence": 1}
+    # A line without a key has no label.
+    windows, _ = group(log, Grouping("window", 1, 1), labels)
+    assert windows["label"].to_list() == [False, True, False, False, None]
+
+
+def test_brackets_in_the_pattern_hold_the_key(tmp_path: Path) -> None:
+    assert read_labels(listed(tmp_path, "failed 7 and 8", r"(?:failed|and) (\d)"))["id"].to_list() == ["7", "8"]
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern", "message"),
+    [
+        ("nothing failed", "vm-[0-9]+", r"failed\.txt has nothing that labels\.listed \('vm-\[0-9\]\+'\) matches"),
+        ("vm-1", "vm-(", r"labels\.listed is 'vm-\(', which is no valid pattern"),
+        ("vm-7", "vm-[0-9]+", r"names none of the log's 1 sessions: it has 'vm-7', .* correct labels\.listed"),
+    ],
+)
+def test_wrong_lists_are_told(tmp_path: Path, text: str, pattern: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        group(lines(tmp_path, [0.0], [["vm-1"]]), Grouping("session"), listed(tmp_path, text, pattern))

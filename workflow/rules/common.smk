@@ -324,6 +324,7 @@ def label_options(wildcards, input):
     options = ["--labels", input.labels] if input.labels else []
     options += ["--kinds", input.kinds] if input.kinds else []
     options += ["--label-columns", *(labels[key] for key in ("key", "label", "normal", "anomalous"))] if labels else []
+    options += ["--listed", labels["listed"]] if labels and labels["listed"] else []
     return shlex.join(options)
 
 
