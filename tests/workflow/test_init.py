@@ -43,7 +43,7 @@ def facts(project: Project, name: str) -> dict[str, Any]:
 def test_a_log_without_sessions_and_labels(project: Project) -> None:
     (project.root / "app.txt").write_text("\n".join(lines("plain", 300)) + "\n")
     study = init(project, "app.txt", "--name", "plain-lines")
-    table = built(project, study)
+    table = built(project, study, "--config", 'study={"epochs": 2}')
     assert table["protocol"].unique().to_list() == ["pseudo"]
     assert set(table["model"]) == set(yaml.safe_load((project.root / study).read_text())["study"]["models"])
     parsed = facts(project, "parse_report.json")

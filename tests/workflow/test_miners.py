@@ -28,11 +28,14 @@ def stale(project: Project, **templates: Any) -> set[str]:
     return project.stale(merged(BASE, {"templates": templates})) - {"studies/tiny/report_ko"}
 
 
-def run_again(project: Project, **templates: Any) -> dict[str, Any]:
-    """Run the study with other settings, and return the report on templates."""
-    said = project.build(merged(merged(STUDY, BASE), {"templates": templates}))
+def mine_again(project: Project, **templates: Any) -> dict[str, Any]:
+    """Run the study with other settings up to its sequences of event ids, and return the report on templates."""
+    done = project.snakemake(
+        "--", str(SEED / "encode.json"), study=merged(merged(STUDY, BASE), {"templates": templates})
+    )
+    assert done.returncode == 0, done.stdout[-5000:]
     for job in ("Parsing", "Grouping", "Splitting"):
-        assert job not in said
+        assert job not in done.stdout
     report: dict[str, Any] = json.loads((project.root / SEED / "templates.json").read_text())
     return report
 
@@ -55,13 +58,13 @@ def test_another_miner_runs_and_rebuilds_templates_and_what_follows(mined: Proje
     jobs = stale(mined, miner=miner)
     assert {"template", "encode"} <= jobs
     assert not BEFORE & jobs
-    report = run_again(mined, miner=miner)
+    report = mine_again(mined, miner=miner)
     assert report["miner"] == miner
     assert report["templates_in_training"] > 1
     assert report["templates"] <= report["messages"]
     if miner == "none":
         assert report["templates"] == report["messages"]
-    assert stale(mined, miner=miner) == set()
+    assert not {"template", "encode"} & stale(mined, miner=miner)
 
 
 def test_an_unknown_miner_is_a_mistake(mined: Project) -> None:
