@@ -19,12 +19,12 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from logassay import cli, front, settings
 from logassay.files import write_text
+from logassay.nested import merged
 
 ROOT = Path(__file__).resolve().parent.parent
 METRICS = ("accuracy", "precision", "recall", "f1", "specificity")
@@ -91,12 +91,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> None:
     """Write the study file, call Snakemake, and say where the reports are."""
-    # Snakemake lays configuration files over each other in the same way.
-    from snakemake.utils import update_config
-
-    config: dict[str, Any] = {}
-    for name in ("config.yaml", "formats.yaml", "datasets.yaml", "models.yaml"):
-        update_config(config, yaml.safe_load((ROOT / "config" / name).read_text(encoding="utf-8")))
+    config = settings.project_config(ROOT / "config")
     targets = {name: getattr(args, f"target_{name}") for name in METRICS}
     study = front.comparison(
         config,
@@ -118,7 +113,7 @@ def run(args: argparse.Namespace) -> None:
         targets={name: value for name, value in targets.items() if value is not None},
     )
     # A mistake is told at once, before anything is written.
-    update_config(config, copy.deepcopy(study))
+    config = merged(config, copy.deepcopy(study))
     schema = ROOT / "workflow" / "schemas" / "config.schema.yaml"
     settings.validate(config, yaml.safe_load(schema.read_text(encoding="utf-8")))
 

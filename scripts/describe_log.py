@@ -9,7 +9,6 @@ import copy
 import os
 import shlex
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -18,6 +17,7 @@ from logassay.acquire import RawLog, in_time_order, log_files
 from logassay.errors import UserError, harmless
 from logassay.files import write_text
 from logassay.line_format import LineFormat
+from logassay.nested import merged
 from logassay.study_file import render
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,12 +38,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> None:
     """Propose a study, check it, write it, and say what comes next."""
-    # Snakemake lays configuration files over each other in the same way.
-    from snakemake.utils import update_config
-
-    config: dict[str, Any] = {}
-    for each in ("config.yaml", "formats.yaml", "datasets.yaml", "models.yaml"):
-        update_config(config, yaml.safe_load((ROOT / "config" / each).read_text(encoding="utf-8")))
+    config = settings.project_config(ROOT / "config")
     if not args.input:
         raise UserError("No log is named; say which one: make init LOG=path.")
     if Path(args.input).is_dir():
@@ -65,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
     if Path(os.path.relpath(ROOT)) != Path():
         command[1:1] = ["--snakefile", os.path.relpath(ROOT / "Snakefile")]
     proposal = propose_study.propose(sample, config, name, args.input, args.labels, shlex.join(command))
-    update_config(config, copy.deepcopy(proposal.study))
+    config = merged(config, copy.deepcopy(proposal.study))
     schema = ROOT / "workflow" / "schemas" / "config.schema.yaml"
     settings.validate(config, yaml.safe_load(schema.read_text(encoding="utf-8")))
     write_text(output, render(proposal.study, proposal.head, proposal.before, proposal.after))

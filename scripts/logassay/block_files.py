@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from logassay.errors import UserError
-from logassay.files import atomic_path
+from logassay.files import arrow_table, atomic_path
 from logassay.lines import LINES, REJECTS, Block
 from logassay.squeeze import to_arrow, to_numpy
 
@@ -17,12 +17,8 @@ PARSED = pl.Schema({name: LINES[name] for name in ("line", "time", "keys", "aler
 NUMBERS = ("bytes", "lines", "invalid", "headers")
 
 
-def _arrow(frame: pl.DataFrame) -> pa.Table:
-    return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-
-
 def _rows(schema: pl.Schema) -> pa.DataType:
-    return pa.large_list(pa.struct(_arrow(pl.DataFrame(schema=schema)).schema))
+    return pa.large_list(pa.struct(arrow_table(pl.DataFrame(schema=schema)).schema))
 
 
 SCHEMA = pa.schema(
@@ -49,7 +45,8 @@ def _one_row(values: pa.Array) -> pa.Array:
 def _row(block: Block) -> pa.RecordBatch:
     frames = {"rejects": block.rejects, "parsed": block.parsed.select(PARSED.names())}
     lists = {
-        name: _one_row(_arrow(frame.rechunk()).to_struct_array().combine_chunks()) for name, frame in frames.items()
+        name: _one_row(arrow_table(frame.rechunk()).to_struct_array().combine_chunks())
+        for name, frame in frames.items()
     }
     lists["codes"] = _one_row(to_arrow(block.codes))
     columns = [

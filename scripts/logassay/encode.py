@@ -11,7 +11,15 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from logassay.files import ParquetPieces, atomic_path, open_parquet, read_parquet, scratch_folder, write_json
+from logassay.files import (
+    ParquetPieces,
+    arrow_table,
+    atomic_path,
+    open_parquet,
+    read_parquet,
+    scratch_folder,
+    write_json,
+)
 from logassay.rows import lists
 from logassay.split import PARTS
 
@@ -72,7 +80,7 @@ class Shelf:
         if self._path is None:
             self._frames.append(frame)
             return
-        table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+        table = arrow_table(frame)
         if not self._open:
             sink = pa.OSFile(str(self._path), "wb")
             options = pa.ipc.IpcWriteOptions(compression="lz4")

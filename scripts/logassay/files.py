@@ -13,6 +13,7 @@ from logassay.errors import UserError
 
 if TYPE_CHECKING:
     import polars as pl
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
 
@@ -80,6 +81,13 @@ def write_parquet(frame: "pl.DataFrame", path: Path) -> None:
         frame.write_parquet(temporary, compression="zstd", compression_level=3, statistics=True)
 
 
+def arrow_table(frame: "pl.DataFrame") -> "pa.Table":
+    """Return a frame as a table of Arrow's older types, which every reader of Parquet and IPC files knows."""
+    import polars as pl
+
+    return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
 class ParquetPieces:
     """A Parquet file written piece by piece; its bytes depend on the rows alone, not on how they come in pieces.
 
@@ -103,7 +111,7 @@ class ParquetPieces:
         import polars as pl
         import pyarrow.parquet as pq
 
-        empty = pl.DataFrame(schema=schema).to_arrow(compat_level=pl.CompatLevel.oldest())
+        empty = arrow_table(pl.DataFrame(schema=schema))
         self._writer = pq.ParquetWriter(path, empty.schema, compression="zstd", compression_level=3)
         self._lists = lists
         self._held: list[pl.DataFrame] = []
@@ -132,7 +140,7 @@ class ParquetPieces:
         import polars as pl
 
         # Contiguous columns, because Arrow's page borders follow the pieces of a column.
-        group = pl.concat(self._held).rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+        group = arrow_table(pl.concat(self._held).rechunk())
         self._writer.write_table(group, row_group_size=max(1, group.num_rows))
         self._held, self._size = [], 0
 

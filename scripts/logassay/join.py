@@ -13,11 +13,11 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from logassay.acquire import Log
 from logassay.errors import UserError, harmless
+from logassay.files import arrow_table
 from logassay.line_format import LineFormat
 from logassay.lines import BAD_TIMESTAMP, FOLLOWS_REJECTED, LINES, NO_HEADER, REJECTS, Block, Codes
 
@@ -56,7 +56,7 @@ class RowGroups:
         steady = {name: "DELTA_BINARY_PACKED" for name in ("line", "time") if name in schema}
         self._writer = pq.ParquetWriter(
             path,
-            _arrow(pl.DataFrame(schema=schema)).schema,
+            arrow_table(pl.DataFrame(schema=schema)).schema,
             compression="zstd",
             use_dictionary=repetitive,
             column_encoding=steady,
@@ -79,13 +79,9 @@ class RowGroups:
     def _flush(self, rows: int) -> None:
         whole = pl.concat(self._pieces)
         # Contiguous columns, because Arrow's page borders follow the pieces of a column.
-        self._writer.write_table(_arrow(whole.head(rows).rechunk()), row_group_size=rows)
+        self._writer.write_table(arrow_table(whole.head(rows).rechunk()), row_group_size=rows)
         self._pieces = [whole.slice(rows)]
         self._rows -= rows
-
-
-def _arrow(frame: pl.DataFrame) -> pa.Table:
-    return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
 class Messages:

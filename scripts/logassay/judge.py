@@ -21,6 +21,7 @@ from logassay.errors import UserError
 from logassay.evaluate import pseudo_parts, read_scores
 from logassay.files import read_json, write_json, write_text
 from logassay.metrics import DEGENERATE, Counts, sweep
+from logassay.nested import merged
 from logassay.statistics import (
     RESAMPLES,
     Difference,
@@ -895,23 +896,13 @@ def write_advice(verdicts: dict[str, Any], settings: Settings, directory: Path) 
                 if key not in written:
                     name = f"{len(written) + 1:02d}-{model['model']}-{advice['kind']}"
                     name = re.sub(r"[^a-z0-9_-]+", "-", name.lower())
-                    changed = _merged(settings.config, advice["changes"])
+                    changed = merged(settings.config, advice["changes"])
                     changed["study"] = {**changed["study"], "name": f"{settings.study}-{name}"}
                     written[key] = directory / f"{name}.yaml"
                     write_text(written[key], yaml.safe_dump(changed, sort_keys=False, allow_unicode=True, width=120))
                 path = written[key]
                 advice["study_file"] = f"{directory.name}/{path.name}"
                 advice["command"] = shlex.join(["snakemake", "--cores", "all", "--configfile", str(path)])
-
-
-def _merged(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the config with nested values replaced."""
-    result = dict(config)
-    for name, value in changes.items():
-        inner = result.get(name)
-        nested = isinstance(value, Mapping) and isinstance(inner, Mapping)
-        result[name] = _merged(inner or {}, value) if nested else value
-    return result
 
 
 def open_share(report: Path) -> float | None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from logassay.files import scratch_folder
+from logassay.files import arrow_table, scratch_folder
 from logassay.rows import EVENTS_AT_ONCE, IntArray, Lines, Rows, array, arrow, cut_out, join
 
 COLUMNS = ["line", "time", "alert", "message_id"]
@@ -222,7 +222,7 @@ def _write_run(frames: Iterator[pl.DataFrame], path: Path) -> bool:
     with ExitStack() as stack:
         writer = None
         for frame in frames:
-            table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+            table = arrow_table(frame)
             if writer is None:
                 sink = stack.enter_context(pa.OSFile(str(path), "wb"))
                 writer = stack.enter_context(pa.ipc.new_stream(sink, table.schema, options=options))

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
 from logassay.errors import UserError
+from logassay.nested import merged
 from logassay.sources import log_files, own_files
 from logassay.time_format import OFFSET, is_utc
 
@@ -94,6 +95,17 @@ def sections(path: Path | None, schema: Path, names: list[str]) -> dict[str, Any
     partial = {**described, "required": [], "properties": {name: described["properties"][name] for name in names}}
     check(chosen, partial)
     return chosen
+
+
+CONFIGURATION = ("config.yaml", "formats.yaml", "datasets.yaml", "models.yaml")
+
+
+def project_config(folder: Path) -> dict[str, Any]:
+    """Read the project's own configuration as the Snakefile does: one file after the other, unchecked."""
+    config: dict[str, Any] = {}
+    for name in CONFIGURATION:
+        config = merged(config, _read_yaml(folder / name))
+    return config
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 
 from logassay.errors import UserError
 from logassay.labels import Incidents, Intervals, Labels, read_intervals, read_labels
+from logassay.lines import LINES
 from logassay.sequence import Grouping, group
 
 START = datetime(2026, 1, 1, 12)
@@ -36,14 +37,7 @@ def lines(folder: Path, seconds: list[float | None], keys: list[list[str]] | Non
             "message_id": range(count),
             "joined": [0] * count,
         },
-        schema={
-            "line": pl.Int64,
-            "time": pl.Datetime("us"),
-            "keys": pl.List(pl.String),
-            "alert": pl.Boolean,
-            "message_id": pl.Int32,
-            "joined": pl.Int32,
-        },
+        schema=LINES,
     ).write_parquet(path)
     return path
 

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from logassay.errors import UserError
+from logassay.lines import LINES
 from logassay.sequence import Grouping, Labels, group, read_labels
 
 START = datetime(2026, 1, 1)
@@ -24,14 +25,7 @@ def lines(path: Path, keys: list[list[str]], seconds: list[float], alerts: list[
             "message_id": list(range(count)),
             "joined": [0] * count,
         },
-        schema={
-            "line": pl.Int64,
-            "time": pl.Datetime("us"),
-            "keys": pl.List(pl.String),
-            "alert": pl.Boolean,
-            "message_id": pl.Int32,
-            "joined": pl.Int32,
-        },
+        schema=LINES,
     ).write_parquet(path)
     return path
 
