@@ -1,0 +1,53 @@
+"""kill -9 at random moments of a run, of each kind and in each rule; in the end nothing shows it.
+
+LOGASSAY_KILLS is the number of kills, LOGASSAY_SEED the seed of their moments.
+"""
+
+import os
+import re
+import shutil
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+from tests.interruptions.killing import Kills, Run, jobs
+from tests.interruptions.studies import CHUNKS, elsewhere
+from tests.results_folder import digests
+from tests.workflow.project import Project
+
+KILLS = int(os.environ.get("LOGASSAY_KILLS", "12"))
+SEED = int(os.environ.get("LOGASSAY_SEED", "1"))
+
+
+def test_kills_leave_no_trace(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project")
+    results = project.root / "results"
+    studies: list[tuple[dict[str, Any], tuple[str, ...]]] = [(elsewhere(tmp_path / "input"), ())]
+    if KILLS >= 40:
+        studies.insert(0, (CHUNKS, ("--", "all", "tune_models")))
+    wanted: dict[str, str] = {}
+    ends: list[dict[str, str]] = []
+    seconds: list[dict[str, float]] = []
+    for study, options in studies:
+        seen: defaultdict[str, float] = defaultdict(float)
+        # Chunks stay, to have something to compare those of killed runs with.
+        run = Run(project, study, "--notemp", *options)
+        run.watch(seen)
+        assert run.end() == 0, run.said.read_text()[-5000:]
+        wanted = digests(results)
+        ends.append({name: digest for name, digest in wanted.items() if not name.endswith(".arrow")})
+        jobs_of = Counter(re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", run.said.read_text()))
+        seconds.append({rule: seen[rule] / jobs_of[rule] for rule in seen if jobs_of[rule]})
+    kills = Kills(project, wanted, {}, KILLS, SEED)
+    begin = time.monotonic()
+    while kills.left:
+        shutil.rmtree(results)
+        shutil.rmtree(project.root / ".snakemake")
+        for (study, options), end, each in zip(studies, ends, seconds, strict=True):
+            kills.seconds = each
+            kills.until_done(study, *options)
+            kills.compare(end)
+        assert not jobs(project.root.resolve())
+    print(f"\n{KILLS} kills in {time.monotonic() - begin:.0f} s\n{kills.shown()}")
+    assert not kills.differences
