@@ -30,6 +30,7 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/judge.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/manifest.smk"
 
 
 rule all:
@@ -38,14 +39,16 @@ rule all:
         rules.compare_runs.output,
         rules.judge_study.output,
         all_reports(),
+        rules.write_manifest.output,
 
 
 rule reports:
     input:
         all_reports(),
+        rules.write_manifest.output,
 
 
 # The last thing on the terminal is what went wrong, not how Snakemake ended.
 onerror:
-    for sentence in failures():
+    for sentence in failures(log):
         print(f"error: {sentence}", file=sys.stderr)
