@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from logassay import cli, page
-from logassay.files import write_text
+from logassay.files import write_sealed_text
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -16,7 +16,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> None:
     """Write the bundle."""
-    write_text(args.output, page.bundle())
+    write_sealed_text(args.output, page.bundle(), "//")
     cli.log.info("%s", args.output)
 
 

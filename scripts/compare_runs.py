@@ -1,7 +1,8 @@
 """Set all runs of a study side by side, as tables and figures.
 
-Writes the comparison as Parquet, CSV and Markdown, and metrics_by_epoch.png and roc.png. The Markdown has a section per
-data set, grouping, split, protocol, anomaly ratio and prevalence, with notes on how its numbers came about.
+Writes the comparison as Parquet, CSV and Markdown, what each epoch took as CSV, and metrics_by_epoch.png and roc.png.
+The Markdown has a section per data set, grouping, split, protocol, anomaly ratio and prevalence, with notes on how its
+numbers came about.
 """
 
 import argparse
@@ -24,6 +25,7 @@ def arguments() -> argparse.ArgumentParser:
     )
     add("--parquet", type=Path, required=True, metavar="FILE", help="table to write as Parquet, with ROC curves")
     add("--csv", type=Path, required=True, metavar="FILE", help="table to write as CSV")
+    add("--costs", type=Path, required=True, metavar="FILE", help="table of time and memory to write as CSV")
     add("--markdown", type=Path, required=True, metavar="FILE", help="table to write as Markdown")
     add("--figures-dir", type=Path, required=True, metavar="DIR", help="folder for metrics_by_epoch.png and roc.png")
     add(
@@ -43,6 +45,7 @@ def run(args: argparse.Namespace) -> None:
         templates_fit_on=args.templates_fit_on,
         parquet=args.parquet,
         csv=args.csv,
+        costs=args.costs,
         markdown_path=args.markdown,
         figures_directory=args.figures_dir,
         learning_curve=args.learning_curve,

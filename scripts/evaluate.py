@@ -27,7 +27,9 @@ def arguments() -> argparse.ArgumentParser:
     parser = cli.parser(__doc__)
     parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint of the epoch to evaluate")
     parser.add_argument(
-        "--config", type=Path, help="study file; its sections `evaluation` and `compute` are used (default: theirs)"
+        "--config",
+        type=Path,
+        help="study file; its sections `evaluation`, `compute` and `report` are used (default: theirs)",
     )
     parser.add_argument(
         "--validation-data",
@@ -75,7 +77,9 @@ def run(args: argparse.Namespace) -> None:
     from logassay import standalone
     from logassay.threshold import Choice
 
-    config: dict[str, Any] = settings.sections(args.config, SCHEMAS / "config.schema.yaml", ["evaluation", "compute"])
+    config: dict[str, Any] = settings.sections(
+        args.config, SCHEMAS / "config.schema.yaml", ["evaluation", "compute", "report"]
+    )
     threshold, pseudo = config["evaluation"]["threshold"], config["evaluation"]["pseudo"]
     sessions = pseudo["sessions"] if args.max_samples is None else args.max_samples
     prevalence = None
@@ -98,6 +102,7 @@ def run(args: argparse.Namespace) -> None:
         device=config["compute"]["device"],
         threads=args.threads,
         schema=SCHEMAS / "evaluation.schema.json",
+        full_paths=config["report"]["full_paths"],
     )
     counts, metrics = result["counts"], result["metrics"]
     cli.log.info(

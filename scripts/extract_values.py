@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 
 from logassay import cli, parse_options
-from logassay.acquire import add_options, from_options
+from logassay.acquire import add_options, check_input, from_options
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -29,6 +29,7 @@ def run(args: argparse.Namespace) -> None:
     from logassay.values import extract
 
     fmt = LineFormat.from_dict(args.format_name, args.format)
+    check_input(args)
     rows = extract(from_options(args, fmt), fmt, args.output)
     cli.log.info("%d lines", rows)
 

@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 
 from logassay import cli, parse_options
-from logassay.acquire import add_options, from_options
+from logassay.acquire import add_options, check_input, from_options
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -29,9 +29,10 @@ def run(args: argparse.Namespace) -> None:
     from logassay.parse import gather
 
     fmt = LineFormat.from_dict(args.format_name, args.format)
+    check_input(args)  # once for all chunks
     log = from_options(args, fmt)
     report = gather(args.chunks, log, fmt, args.lines, args.messages, args.rejects, memory_mb=args.memory_mb)
-    parse_options.write_report(report, args.report)
+    parse_options.write_report(report, args)
 
 
 if __name__ == "__main__":

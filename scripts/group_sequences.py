@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from logassay import cli, sequence
+from logassay.files import check_made
 from logassay.labels import Intervals, Labels
 
 
@@ -45,6 +46,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--utc", action="store_true", help="the times of the lines are UTC, not as written in the log")
     parser.add_argument("--kinds", type=Path, help="CSV with the kind of each anomalous session (columns KEY, Kind)")
     parser.add_argument(
+        "--made-by", type=Path, metavar="FILE", help="JSON that the program which wrote the labels wrote beside them"
+    )
+    parser.add_argument(
         "--memory-mb",
         type=int,
         default=2000,
@@ -65,6 +69,10 @@ def run(args: argparse.Namespace) -> None:
         labels = Intervals(args.intervals, start, end, kind, args.interval_zone, args.utc)
     elif args.labels:
         labels = Labels(args.labels, key, label, normal, anomalous, args.kinds, args.listed)
+    if args.made_by is not None:
+        for role, path in (("labels", args.labels), ("kinds", args.kinds)):
+            if path is not None:
+                check_made(path, role, args.made_by)
     grouping = sequence.Grouping(args.by, args.length, args.stride, args.label)
     sequence.run(args.lines, grouping, labels, args.memory_mb, args.output, args.report)
 

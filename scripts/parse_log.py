@@ -7,7 +7,7 @@ on the number of threads.
 import argparse
 
 from logassay import cli, parse_options
-from logassay.acquire import add_options, from_options
+from logassay.acquire import add_options, check_input, from_options
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -27,8 +27,9 @@ def run(args: argparse.Namespace) -> None:
     from logassay.parse import parse
 
     fmt = LineFormat.from_dict(args.format_name, args.format)
+    check_input(args)
     report = parse(from_options(args, fmt), fmt, args.lines, args.messages, args.rejects, memory_mb=args.memory_mb)
-    parse_options.write_report(report, args.report)
+    parse_options.write_report(report, args)
 
 
 if __name__ == "__main__":

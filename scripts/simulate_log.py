@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from logassay import cli
+from logassay.files import digests_of, write_json
 from logassay.simulate import simulate
 
 
@@ -28,6 +29,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="raw log to write")
     parser.add_argument("--labels", type=Path, required=True, metavar="FILE", help="labels to write (CSV)")
     parser.add_argument("--kinds", type=Path, required=True, metavar="FILE", help="kinds of anomaly to write (CSV)")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="JSON to write: the SHA-256 of these files")
     return parser
 
 
@@ -41,6 +43,8 @@ def run(args: argparse.Namespace) -> None:
         anomaly_share=args.anomaly_share,
         seed=args.seed,
     )
+    if args.record is not None:
+        write_json(args.record, {"made": digests_of(raw=args.output, labels=args.labels, kinds=args.kinds)})
     cli.log.info(
         "%d lines, %d sessions, %d anomalous: %s", report.lines, report.sessions, report.anomalous, report.kinds
     )

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> None:
     """Read the evaluations and write the table."""
     frame = compare.summarise(args.evaluations)
     write_parquet(frame, args.output)
-    write_json(args.list, [read_json(path) for path in args.evaluations])
+    write_json(args.list, {"evaluations": [read_json(path) for path in args.evaluations]})
     cli.log.info("%d evaluations -> %s", frame.height, args.output)
 
 

@@ -9,6 +9,13 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
+QUICK = ("unit", "browser", "real")
+"""Folders whose files take seconds each."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes minutes, so that no process is left with it when the others have nothing more to do."""
+    items.sort(key=lambda item: item.path.parent.name in QUICK)
 
 
 @pytest.fixture(scope="session")

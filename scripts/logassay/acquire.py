@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from logassay import archive
 from logassay.archive import BLOCK_BYTES, MAX_EXPANSION, TAR_BLOCK, content, is_plain, kind_of, opened, stream_of
 from logassay.errors import UserError
+from logassay.files import check_made
 from logassay.sources import log_files
 
 if TYPE_CHECKING:
@@ -250,6 +251,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="raw log: one or more files, or patterns in quotes; plain, .gz, .zst, .bz2, .xz, tar or zip archives",
     )
+    parser.add_argument(
+        "--made-by", type=Path, metavar="FILE", help="JSON that simulate_log.py or download_log.py wrote beside the log"
+    )
     parser.add_argument("--member", metavar="PATTERN", help="which members of archives are read (default: all)")
     parser.add_argument(
         "--max-expansion",
@@ -258,6 +262,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"how many times its size a compressed file may unfold to (default: {archive.MAX_EXPANSION})",
     )
+
+
+def check_input(args: argparse.Namespace) -> None:
+    """Check that a log which LogAssay made or fetched is as it was then; there is no such record of other logs."""
+    if args.made_by is not None:
+        check_made(Path(args.input[0]), "raw", args.made_by)
 
 
 def from_options(args: argparse.Namespace, fmt: "LineFormat") -> RawLog:

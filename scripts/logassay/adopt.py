@@ -11,7 +11,7 @@ from typing import Any, Literal
 import polars as pl
 
 from logassay.errors import UserError
-from logassay.files import write_json, write_parquet
+from logassay.files import digests_of, sha256_of, write_json, write_parquet
 
 PARTS = ("train", "validation", "test")
 
@@ -210,4 +210,7 @@ def run(
     rows, texts, facts = adopt(files, templates)
     write_parquet(rows, sequences)
     write_parquet(texts, messages)
-    write_json(report, facts)
+    made_from = {f"sessions_{number}": sha256_of(Path(each.file)) for number, each in enumerate(files, start=1)}
+    if templates is not None:
+        made_from["texts"] = sha256_of(Path(templates.file))
+    write_json(report, {**facts, "made_from": made_from, "made": digests_of(sequences=sequences, messages=messages)})

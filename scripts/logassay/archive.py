@@ -139,6 +139,10 @@ def opened(path: Path) -> Iterator[Reader]:
     """Open a file for reading; a `UserError` says what is wrong with its path."""
     with ExitStack() as stack:
         try:
+            if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+                raise UserError(
+                    f"{path} is a device or a pipe, which cannot be read twice; write what it gives to a file."
+                )
             file = stack.enter_context(io.BufferedReader(io.FileIO(path), BLOCK_BYTES))
             file.peek(1)
         except FileNotFoundError:
@@ -499,7 +503,10 @@ class _Tar:
 
     def _skip(self) -> None:
         if self._stream.seekable():
-            self._stream.seek(self._left, io.SEEK_CUR)
+            try:
+                self._stream.seek(self._left, io.SEEK_CUR)
+            except (OSError, OverflowError):  # beyond what any file may hold
+                raise _truncated(self._where, ".tar") from None
             self._left = 0
         for _ in self.data():
             pass

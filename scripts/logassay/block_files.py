@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from logassay.errors import UserError
-from logassay.files import arrow_table, atomic_path
+from logassay.files import BLANK, TRAILER, arrow_table, check, damaged, sealed_path
 from logassay.lines import LINES, REJECTS, Block
 from logassay.squeeze import to_arrow, to_numpy
 
@@ -70,16 +70,19 @@ def write_blocks(blocks: Iterable[Block], path: Path, origin: Any) -> int:
     lines = 0
     schema = SCHEMA.with_metadata({ORIGIN: json.dumps(origin).encode()})
     options = pa.ipc.IpcWriteOptions(compression="lz4")
-    with atomic_path(path) as temporary, pa.ipc.new_stream(temporary, schema, options=options) as writer:
-        for block in blocks:
-            writer.write_batch(_row(block))
-            lines += block.lines
+    with sealed_path(path, TRAILER) as temporary, temporary.open("wb") as stream:
+        with pa.ipc.new_stream(stream, schema, options=options) as writer:
+            for block in blocks:
+                writer.write_batch(_row(block))
+                lines += block.lines
+        stream.write(TRAILER + BLANK.encode())
     return lines
 
 
 def read_blocks(paths: Iterable[Path]) -> Iterator[Block]:
     """Read the blocks of chunks that follow each other."""
     for path in paths:
+        check(path, TRAILER)
         try:
             with pa.ipc.open_stream(path) as reader:
                 for row in reader:
@@ -90,6 +93,7 @@ def read_blocks(paths: Iterable[Path]) -> Iterator[Block]:
 
 def origin_of(path: Path) -> Any:
     """Return what a chunk is made of, as `write_blocks` was told."""
+    check(path, TRAILER)
     try:
         with pa.ipc.open_stream(path) as reader:
             return json.loads((reader.schema.metadata or {})[ORIGIN])
@@ -101,4 +105,4 @@ def origin_of(path: Path) -> Any:
 
 def _damaged(path: Path, reason: str) -> UserError:
     reason = (reason.splitlines() or [""])[0]
-    return UserError(f"{path} is no whole chunk of a parsed log ({reason}); delete it and run again.")
+    return damaged(path, f"it is no whole chunk of a parsed log: {reason}")

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from logassay.errors import UserError
-from logassay.files import write_bytes
+from logassay.files import TRAILER, damaged, write_bytes
 
 FORMAT = 1
 """Version of the layout; a checkpoint of another version is refused."""
-SEAL = b"logassay sha256 "
-"""Begins the archive's comment; the digest of everything before it, hexadecimal, follows."""
 DIGEST = 64
 """Length of the digest in bytes."""
+UNSOUND = (KeyError, IndexError, TypeError, ValueError, RuntimeError, AttributeError, MemoryError)
+"""What is raised where a state is not what it should be (RuntimeError: by torch, and by nesting without end)."""
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
@@ -59,17 +59,18 @@ def load(path: Path) -> dict[str, Any]:
         If the file is missing, damaged, or not a checkpoint of this version of LogAssay.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise _foreign(path)  # a device or a pipe, which may never end
         data = path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; check the path or train the epoch with Snakemake.") from None
     if not is_sealed(data):
-        if not data or data.startswith(b"PK") or data[:-DIGEST].endswith(SEAL):
-            raise UserError(
-                f"{path} is damaged (its content does not match its checksum); delete it and run Snakemake again."
-            )
+        if not data or data.startswith(b"PK") or data[:-DIGEST].endswith(TRAILER):
+            raise damaged(path, "its content does not match its checksum")
         raise _foreign(path)
     try:
         arrays: Any
+        _check_sizes(data)
         if path.suffix == ".npz":
             with np.load(io.BytesIO(data), allow_pickle=False) as archive:
                 arrays = dict(archive)
@@ -79,29 +80,41 @@ def load(path: Path) -> dict[str, Any]:
 
             content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
             text, arrays = content["text"], content["tensors"]
+        if sum(array.nbytes for array in arrays.values()) > len(data):
+            raise ValueError("arrays that are larger than the file, by strides of 0")
         plain = json.loads(text)
         version, state = plain["format"], plain["state"]
-    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, pickle.UnpicklingError, zipfile.BadZipFile):
+        attached: dict[str, Any] = _attach(state, arrays)
+    except (*UNSOUND, pickle.UnpicklingError, zipfile.BadZipFile, EOFError):
         raise _foreign(path) from None
     if version != FORMAT:
         raise UserError(
             f"{path} has checkpoint format {version}, this version of LogAssay reads {FORMAT}; "
             "delete it and run Snakemake again."
         )
-    attached: dict[str, Any] = _attach(state, arrays)
     return attached
+
+
+def _check_sizes(data: bytes) -> None:
+    """Check that an archive unfolds to no more than it is: checkpoints are not compressed, and bombs must be."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = archive.infolist()
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+        raise ValueError("a compressed member")
+    if sum(member.file_size for member in members) > len(data):
+        raise ValueError("members that are larger than the file")
 
 
 def seal(archive: bytes) -> bytes:
     """Append to a zip archive without a comment one that holds the digest of all bytes before it."""
-    body = archive[:-2] + (len(SEAL) + DIGEST).to_bytes(2, "little") + SEAL
+    body = archive[:-2] + (len(TRAILER) + DIGEST).to_bytes(2, "little") + TRAILER
     return body + hashlib.sha256(body).hexdigest().encode()
 
 
 def is_sealed(data: bytes) -> bool:
     """Whether bytes end with the digest of all the others."""
     body = data[:-DIGEST]
-    return body.endswith(SEAL) and data[-DIGEST:] == hashlib.sha256(body).hexdigest().encode()
+    return body.endswith(TRAILER) and data[-DIGEST:] == hashlib.sha256(body).hexdigest().encode()
 
 
 def _foreign(path: Path) -> UserError:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from logassay.errors import UserError, harmless
+from logassay import resume
+from logassay.errors import UserError, harmless, limit_of_machine
 
 T = TypeVar("T")
 log = logging.getLogger("logassay")
@@ -48,14 +49,20 @@ def main(arguments: argparse.ArgumentParser, run: Callable[[argparse.Namespace],
     Exit codes: 0 done, 1 a fault of the program (traceback in the log), 2 a mistake the user can mend.
     """
     args = arguments.parse_args()
+    resume.end_with_run()
     formatter = Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S")
     terminal = logging.StreamHandler(sys.stderr)
     # Snakemake shows what a job prints; only what needs a person goes there unless a person called us.
     terminal.setLevel(logging.INFO if sys.stderr.isatty() or args.log is None else logging.WARNING)
     handlers: list[logging.Handler] = [terminal]
     if args.log is not None:
-        args.log.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(args.log, mode="w", encoding="utf-8"))
+        try:
+            args.log.parent.mkdir(parents=True, exist_ok=True)
+            handlers.append(logging.FileHandler(args.log, mode="w", encoding="utf-8"))
+        except OSError as error:
+            sys.exit(f"error: {args.log} cannot be written ({error.strerror}); make room there, or make it writable.")
+    # On a full disk the log may end early, but what is said on the terminal is not to be lost among complaints of that.
+    logging.raiseExceptions = False
     for handler in handlers:
         handler.setFormatter(formatter)
     logging.basicConfig(level=logging.INFO, handlers=handlers)
@@ -69,9 +76,10 @@ def main(arguments: argparse.ArgumentParser, run: Callable[[argparse.Namespace],
     except KeyboardInterrupt:
         log.error("interrupted")
         sys.exit(130)
-    except Exception:
-        log.error("%s", traceback.format_exc())
-        sys.exit(1)
+    except Exception as error:
+        sentence = limit_of_machine(error)
+        log.error("%s", sentence or traceback.format_exc())
+        sys.exit(2 if sentence else 1)
 
 
 def progress(items: Iterable[T], description: str, total: int | None = None) -> Iterable[T]:

@@ -14,8 +14,8 @@ import polars as pl
 from tabulate import tabulate
 
 from logassay.display import UNDEFINED, decimal, escape_markdown, percent, printable, significant, whole
-from logassay.errors import UserError
-from logassay.files import read_json, read_parquet, write_parquet, write_text
+from logassay.evaluation_file import read_evaluation
+from logassay.files import read_parquet, write_parquet, write_text
 from logassay.metrics import COUNTS, DEGENERATE, METRICS, Counts, rates
 
 Row = Mapping[str, Any]
@@ -31,6 +31,20 @@ DURATIONS = (
     "scoring_seconds",
     "evaluation_seconds",
 )
+
+FACTORS = (
+    "dataset",
+    "grouping",
+    "split",
+    "seed",
+    "sample_size",
+    "model",
+    "epoch",
+    "protocol",
+    "anomaly_ratio",
+    "prevalence",
+)
+"""What tells a row from all others."""
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     **dict.fromkeys(("dataset", "grouping", "split"), pl.String),
@@ -72,7 +86,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "roc_fpr": pl.List(pl.Float64),
     "roc_tpr": pl.List(pl.Float64),
 }
-"""Columns of epochs.parquet and comparison.parquet; `targets` is text such as "f1 0.55, recall 0.5"."""
+"""Columns of epochs.parquet, and without the durations comparison.parquet; `targets` is text such as "f1 0.55"."""
 
 SECTION = ("dataset", "grouping", "split", "protocol", "anomaly_ratio", "prevalence")
 """Factors that a section of the table has in common."""
@@ -86,13 +100,7 @@ def summarise(paths: Sequence[Path]) -> pl.DataFrame:
     UserError
         If a file is not an evaluation.
     """
-    rows = []
-    for path in paths:
-        try:
-            rows.append(flatten(read_json(path)))
-        except (KeyError, TypeError) as error:
-            raise UserError(f"{path} is not an evaluation ({error} is missing or wrong); rebuild it.") from None
-    return pl.DataFrame(rows, schema=SCHEMA)
+    return pl.DataFrame([flatten(read_evaluation(path)) for path in paths], schema=SCHEMA)
 
 
 def flatten(evaluation: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,8 +141,8 @@ def combine(paths: Sequence[Path]) -> pl.DataFrame:
 
 
 def write_csv(frame: pl.DataFrame, path: Path) -> None:
-    """Write the table without its ROC curves; text that a spreadsheet would run as a formula gets an apostrophe."""
-    flat = frame.drop("roc_fpr", "roc_tpr")
+    """Write a table without ROC curves; text that a spreadsheet would run as a formula gets an apostrophe."""
+    flat = frame.drop("roc_fpr", "roc_tpr", strict=False)
     texts = [name for name, kind in flat.schema.items() if kind == pl.String]
     guarded = [
         pl.when(pl.col(name).str.contains(r"^[=+\-@\t\r]")).then("'" + pl.col(name)).otherwise(pl.col(name)).alias(name)
@@ -418,6 +426,7 @@ def compare(
     templates_fit_on: str,
     parquet: Path,
     csv: Path,
+    costs: Path,
     markdown_path: Path,
     figures_directory: Path,
     learning_curve: Path | None,
@@ -431,7 +440,9 @@ def compare(
     study, templates_fit_on : str
         As for `markdown`.
     parquet, csv, markdown_path : Path
-        Tables to write.
+        Tables to write; the same results give the same bytes.
+    costs : Path
+        Table of what each epoch took, as CSV, which no two runs have in common.
     figures_directory : Path
         Gets metrics_by_epoch.png and roc.png.
     learning_curve : Path or None
@@ -442,6 +453,8 @@ def compare(
     if learning_curve is not None:
         images["Learning curve"] = learning_curve
     write_figures(frame, study, images)
+    write_csv(frame.select(*FACTORS, *DURATIONS), costs)
+    frame = frame.drop(DURATIONS)
     write_parquet(frame, parquet)
     write_csv(frame, csv)
     links = {title: Path(os.path.relpath(path, markdown_path.parent)).as_posix() for title, path in images.items()}

@@ -6,11 +6,14 @@ Snakemake sees neither an edit in an imported module nor whether a touched file 
 import ast
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from logassay.files import sha256_of, write_json
+from logassay.errors import UserError
+from logassay.files import read_json, sha256_of, write_json
 
 SCRIPTS = Path(__file__).resolve().parent.parent
 PACKAGE = "logassay"
@@ -27,23 +30,26 @@ def _path_of(module: str) -> Path | None:
     return None
 
 
-def _without_docstrings(tree: ast.Module) -> ast.Module:
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        first = node.body[0] if node.body else None
-        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-            node.body = node.body[1:]
-    return tree
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Give all statements of a module, at any depth: `ast.walk` without the expressions, most of the nodes."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for part in ("body", "orelse", "handlers", "finalbody", "cases"):
+            waiting += getattr(node, part, [])
 
 
 @cache
 def _inspect(path: Path) -> tuple[str, frozenset[str]]:
     """Return the digest of one file's code and the package's modules that it imports."""
-    tree = _without_docstrings(ast.parse(path.read_bytes()))
+    tree = ast.parse(path.read_bytes())
     imported: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
+    for node in _statements(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            if ast.get_docstring(node, clean=False) is not None:
+                node.body = node.body[1:]
+        elif isinstance(node, ast.Import):
             imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             # `from logassay import files` names a module, `from logassay.files import x` an attribute of one.
@@ -89,21 +95,24 @@ def code_digest(script: str, *modules: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
+def stamp_of(path: Path) -> list[int]:
+    """Return size and time of the last change of a file: while they stay, its content is taken to be the same."""
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
 def file_digest(path: Path, cache_file: Path) -> str:
     """Return the SHA-256 of an input file, remembered in `cache_file` by size and modification time.
 
     A large log is thus read again only after it was touched, and reading it then shows whether it changed.
     """
-    status = path.stat()
-    stamp = [status.st_size, status.st_mtime_ns]
+    stamp = stamp_of(path)
     known: dict[str, Any] = {}
-    if cache_file.is_file():
-        try:
-            known = json.loads(cache_file.read_bytes())
-        except ValueError:
-            known = {}  # it is only a cache
+    with suppress(UserError):  # it is only a cache
+        known = read_json(cache_file)
     entry = known.get(str(path))
     if entry is None or entry["stamp"] != stamp:
         entry = {"stamp": stamp, "sha256": sha256_of(path)}
-        write_json(cache_file, known | {str(path): entry})
+        with suppress(OSError):  # a folder that cannot be written can be looked at
+            write_json(cache_file, known | {str(path): entry})
     return str(entry["sha256"])

@@ -1,6 +1,8 @@
 """How numbers and foreign text are shown in tables and reports, the same everywhere."""
 
 UNDEFINED = "-"
+REFERENCES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "://": "&colon;//", "www.": "www&period;"}
+"""What stands for characters that Markdown would take for tags, and for those by which it knows an address."""
 
 
 def printable(text: str) -> str:
@@ -9,9 +11,9 @@ def printable(text: str) -> str:
 
 
 def escape_characters(text: str) -> str:
-    """Return `text` such that Markdown takes none of its characters for markup."""
-    for character, reference in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
-        text = text.replace(character, reference)
+    """Return `text` such that Markdown takes none of its characters for markup, and no address in it for a link."""
+    for characters, reference in REFERENCES.items():
+        text = text.replace(characters, reference)
     return "".join(f"\\{character}" if character in r"\`*_{}[]|~#!$" else character for character in text)
 
 

@@ -6,7 +6,6 @@ What has come so far is kept beside the target under a name of its own; the targ
 import fcntl
 import hashlib
 import http.client
-import json
 import os
 import re
 import shutil
@@ -23,7 +22,7 @@ from typing import Any
 from logassay import __version__
 from logassay.cli import log, progress
 from logassay.errors import UserError
-from logassay.files import write_json
+from logassay.files import read_json, write_json
 
 BLOCK_BYTES = 1 << 20
 """Bytes moved at a time."""
@@ -61,10 +60,10 @@ class _Partial:
     def recall(self) -> None:
         """Take up what an earlier run left, if it is of the same URL."""
         try:
-            facts = json.loads(self.about.read_bytes())
-        except (OSError, ValueError):
-            facts = None
-        if isinstance(facts, dict) and facts.get("url") == self.url:
+            facts = read_json(self.about)
+        except UserError:
+            facts = {}
+        if facts.get("url") == self.url:
             self.facts = facts
             self.mixed = True
         else:

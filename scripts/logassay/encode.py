@@ -3,7 +3,6 @@
 Training code is given `train.parquet` alone; nothing but scoring opens `test.parquet`.
 """
 
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,10 @@ import polars as pl
 import pyarrow as pa
 
 from logassay.files import (
-    ParquetPieces,
     arrow_table,
-    atomic_path,
+    digests_of,
     open_parquet,
+    parquet_pieces,
     read_parquet,
     scratch_folder,
     write_json,
@@ -163,8 +162,7 @@ def run(
     with scratch_folder(report.with_name(f".{report.name}.pieces")) as folder:
         for part, shelves in shelve(sequences, split, memory, folder).items():
             count, events, unknown = 0, 0, 0
-            with ExitStack() as stack:
-                file = ParquetPieces(stack.enter_context(atomic_path(outputs[part])), ENCODED, "events")
+            with parquet_pieces(outputs[part], ENCODED, lists="events", compression_level=3) as file:
                 for shelf in shelves:
                     stored = shelf.take()
                     if stored is None:
@@ -174,6 +172,6 @@ def run(
                     count, events = count + frame.height, events + len(flat)
                     unknown += int((~flat.is_in(known)).sum())
                     file.append(frame)
-                file.close()
             parts.append({"part": part, "sequences": count, "events": events, "unknown_events": unknown})
-    write_json(report, {"parts": parts})
+    inputs = {"sequences": sequences, "split": split, "message_events": message_events, "templates": templates}
+    write_json(report, {"parts": parts, "made_from": digests_of(**inputs), "made": digests_of(**outputs)})

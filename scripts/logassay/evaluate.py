@@ -3,6 +3,7 @@
 No model is needed here. What a metric is stands in metrics, how a threshold is chosen in threshold.
 """
 
+import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ import polars as pl
 
 from logassay import diagnose, figures, warn
 from logassay.errors import UserError
-from logassay.files import read_json, read_parquet, write_json
+from logassay.files import columns_of, digests_of, read_json, read_parquet, write_json
 from logassay.metrics import Booleans, Counts, Floats, Sweep, count, curve_points, metrics, roc_points, sweep
 from logassay.statistics import (
     average_precision_interval,
@@ -25,7 +26,7 @@ from logassay.statistics import (
 from logassay.threshold import TARGETS, Choice, choose, defined, shortfalls
 from logassay.versions import versions
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 PROTOCOLS = ("labelled", "pseudo", "prevalence")
 """What counts as anomalous: labels; the mutation of every judged sequence; or the mutations of a share of them."""
 DECISIONS = ("threshold", "rule")
@@ -56,7 +57,7 @@ def read_scores(path: Path, mutated: bool = False) -> pl.DataFrame:
     UserError
         If the file is missing, damaged or lacks a column, or if a score or loss is not a finite number.
     """
-    cut = [CUT] if CUT in pl.read_parquet_schema(path) else []
+    cut = [CUT] if CUT in columns_of(path) else []
     frame = read_parquet(path, [*COLUMNS, *(["operator", "equals_normal"] if mutated else []), *cut]).with_columns(
         pl.col("score", "loss").cast(pl.Float64)
     )
@@ -208,6 +209,7 @@ def evaluate(
     training_facts: Mapping[str, Any],
     score_facts: Mapping[str, Any],
     checkpoint: str,
+    made_from: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Choose the threshold on validation and judge the test rows by it.
 
@@ -230,6 +232,8 @@ def evaluate(
         `training_loss`, `wall_seconds` and `checkpoint_sha256` only.
     checkpoint : str
         The checkpoint's path as it is to be shown.
+    made_from : mapping of str to str
+        SHA-256 of the files that hold the scores and the overlap.
 
     Returns
     -------
@@ -344,6 +348,7 @@ def evaluate(
             "evaluation_seconds": round(time.perf_counter() - started, 4),
         },
         "checks": diagnose.checks(validation, test, threshold),
+        "made_from": dict(made_from or {}),
     }
     return result | {"warnings": warn.of_evaluation(result, truncated=result["truncated"])}
 
@@ -436,7 +441,7 @@ def validate(result: Mapping[str, Any], schema: Path) -> None:
     """
     from jsonschema import Draft202012Validator
 
-    for error in Draft202012Validator(read_json(schema)).iter_errors(result):
+    for error in Draft202012Validator(json.loads(schema.read_bytes())).iter_errors(result):
         place = ".".join(str(step) for step in error.absolute_path)
         if place.startswith("run"):
             raise UserError(f"The factors given by --run do not fit: {place}: {error.message}.")
@@ -527,6 +532,7 @@ def evaluate_files(
         training_facts=read_json(training_facts),
         score_facts=read_json(score_facts),
         checkpoint=checkpoint,
+        made_from=digests_of(scores=scores, mutated_scores=mutated_scores, overlap=overlap),
     )
     write_evaluation(result, test, directory, schema)
     return result

@@ -5,6 +5,7 @@ result does not depend on where a log was cut.
 """
 
 from collections import Counter
+from contextlib import AbstractContextManager
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -13,11 +14,10 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow.parquet as pq
 
 from logassay.acquire import Log
 from logassay.errors import UserError, harmless
-from logassay.files import arrow_table
+from logassay.files import ParquetPieces, parquet_pieces
 from logassay.line_format import LineFormat
 from logassay.lines import BAD_TIMESTAMP, FOLLOWS_REJECTED, LINES, NO_HEADER, REJECTS, Block, Codes
 
@@ -46,42 +46,18 @@ OLD_YEAR = 340 * DAY
 """One above this is the way back: the clock steps back over the turn of the year, from 25 days around it at most."""
 
 
-class RowGroups:
-    """A Parquet file written piece by piece, in row groups that do not depend on the pieces."""
-
-    def __init__(self, path: Path, schema: pl.Schema, repetitive: list[str]) -> None:
-        self._pieces: list[pl.DataFrame] = []
-        self._rows = 0
+def row_groups(path: Path, schema: pl.Schema, repetitive: list[str]) -> AbstractContextManager[ParquetPieces]:
+    """Return a writer of rows by line number, in row groups that do not depend on the pieces."""
+    return parquet_pieces(
+        path,
+        schema,
+        ROW_GROUP,
+        use_dictionary=repetitive,
         # Numbers that grow from row to row are small as differences.
-        steady = {name: "DELTA_BINARY_PACKED" for name in ("line", "time") if name in schema}
-        self._writer = pq.ParquetWriter(
-            path,
-            arrow_table(pl.DataFrame(schema=schema)).schema,
-            compression="zstd",
-            use_dictionary=repetitive,
-            column_encoding=steady,
-            # Nobody looks for texts and lists by their smallest and largest.
-            write_statistics=[name for name, kind in schema.items() if not kind.is_nested() and kind != pl.String],
-        )
-
-    def append(self, piece: pl.DataFrame) -> None:
-        self._pieces.append(piece)
-        self._rows += piece.height
-        while self._rows >= ROW_GROUP:
-            self._flush(ROW_GROUP)
-
-    def close(self) -> None:
-        """Write what is left. Not called after an error: the file is thrown away then."""
-        if self._rows:
-            self._flush(self._rows)
-        self._writer.close()
-
-    def _flush(self, rows: int) -> None:
-        whole = pl.concat(self._pieces)
-        # Contiguous columns, because Arrow's page borders follow the pieces of a column.
-        self._writer.write_table(arrow_table(whole.head(rows).rechunk()), row_group_size=rows)
-        self._pieces = [whole.slice(rows)]
-        self._rows -= rows
+        column_encoding={name: "DELTA_BINARY_PACKED" for name in ("line", "time") if name in schema},
+        # Nobody looks for texts and lists by their smallest and largest.
+        write_statistics=[name for name, kind in schema.items() if not kind.is_nested() and kind != pl.String],
+    )
 
 
 class Messages:
@@ -150,7 +126,7 @@ def _alike(messages: list[str]) -> tuple[str, str]:
 class WholeLog:
     """Joins blocks, in their order, to the whole log: line numbers, message ids, and what crosses block borders."""
 
-    def __init__(self, fmt: LineFormat, lines: RowGroups, rejects: RowGroups, memory_mb: int) -> None:
+    def __init__(self, fmt: LineFormat, lines: ParquetPieces, rejects: ParquetPieces, memory_mb: int) -> None:
         self.messages = Messages(memory_mb)
         self.first_line = ""
         self.first_rejected = ""

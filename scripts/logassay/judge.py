@@ -6,6 +6,7 @@ Nothing is measured here on a model. The reports say in words what `verdicts.jso
 import json
 import re
 import shlex
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -19,7 +20,8 @@ import yaml
 from logassay import compare, diagnose, targets, warn
 from logassay.errors import UserError
 from logassay.evaluate import pseudo_parts, read_scores
-from logassay.files import read_json, write_json, write_text
+from logassay.evaluation_file import read_evaluations
+from logassay.files import read_json, scratch_folder, write_json, write_text
 from logassay.metrics import DEGENERATE, Counts, sweep
 from logassay.nested import merged
 from logassay.statistics import (
@@ -857,19 +859,25 @@ def reproduction(one: Row, study_file: str = "") -> str:
     """Return the command line that repeats an evaluation by hand, with the settings of a study file."""
     run = one["run"]
     parts = [
-        f"python scripts/evaluate.py --checkpoint {one['provenance']['checkpoint']}",
-        *([f"--config {study_file}"] if study_file else []),
+        f"python scripts/evaluate.py --checkpoint {shlex.quote(one['provenance']['checkpoint'])}",
+        *([f"--config {shlex.quote(study_file)}"] if study_file else []),
         f"--validation-data {split_folder(one)}",
         "--output-dir evaluation_results",
         f"--strategy {one['threshold']['strategy']}",
     ]
     if run["protocol"] != "labelled":
         sessions = one["data"]["normal" if run["protocol"] == "pseudo" else "evaluated"]
-        parts.append(f"--max-samples {sessions} --generate-fake-anomaly --anomaly-ratio {run['anomaly_ratio']:g}")
-        if run["protocol"] == "prevalence":
+        ratio = "" if run["anomaly_ratio"] is None else f" --anomaly-ratio {run['anomaly_ratio']:g}"
+        parts.append(f"--max-samples {sessions} --generate-fake-anomaly{ratio}")
+        if run["prevalence"] is not None:
             parts.append(f"--protocol prevalence --prevalence {run['prevalence']:g}")
-        parts.append(f"--seed {run['seed']}")
+        parts += [] if run["seed"] is None else [f"--seed {run['seed']}"]
     return " \\\n    ".join(parts)
+
+
+NOT_ALONE = """\
+# This file goes after the study's own (snakemake --cores all --configfile STUDY.yaml THIS.yaml): that one alone says
+# where the files outside of the working folder lie. With report.full_paths: true this one would, too."""
 
 
 def write_advice(verdicts: dict[str, Any], settings: Settings, directory: Path) -> None:
@@ -880,12 +888,17 @@ def write_advice(verdicts: dict[str, Any], settings: Settings, directory: Path) 
     verdicts : dict
         From `judge`; `study_file` and `command` of the advice are filled in.
     settings : Settings
-        Of the study; the files hold its config with the changes.
+        Of the study; the files hold its config with the changes. What that leaves out of the study's datasets and
+        models, because it names files that others need not know of, comes from the study's own file.
     directory : Path
         Folder for the files.
     """
-    directory.mkdir(parents=True, exist_ok=True)
     written: dict[str, Path] = {}
+    texts: dict[str, str] = {}
+    config = settings.config
+    sections = [section for section in ("datasets", "models") if section in config]
+    alone = all(name in config[section] for section in sections for name in config["study"].get(section, []))
+    before = [] if alone else [settings.study_file]
     for section in verdicts["sections"]:
         for model in section["models"]:
             for advice in model["advice"]:
@@ -899,10 +912,21 @@ def write_advice(verdicts: dict[str, Any], settings: Settings, directory: Path) 
                     changed = merged(settings.config, advice["changes"])
                     changed["study"] = {**changed["study"], "name": f"{settings.study}-{name}"}
                     written[key] = directory / f"{name}.yaml"
-                    write_text(written[key], yaml.safe_dump(changed, sort_keys=False, allow_unicode=True, width=120))
+                    text = yaml.safe_dump(changed, sort_keys=False, allow_unicode=True, width=120)
+                    texts[written[key].name] = text if alone else f"{NOT_ALONE}\n{text}"
                 path = written[key]
                 advice["study_file"] = f"{directory.name}/{path.name}"
-                advice["command"] = shlex.join(["snakemake", "--cores", "all", "--configfile", str(path)])
+                advice["command"] = shlex.join(["snakemake", "--cores", "all", "--configfile", *before, str(path)])
+    _write_folder(directory, texts)
+
+
+def _write_folder(directory: Path, texts: Mapping[str, str]) -> None:
+    """Write files into a new folder, which gets its name when all of them are there."""
+    with scratch_folder(directory.with_name(f".{directory.name}")) as folder:
+        for name, text in texts.items():
+            write_text(folder / name, text)
+        shutil.rmtree(directory, ignore_errors=True)
+        folder.rename(directory)
 
 
 def open_share(report: Path) -> float | None:
@@ -932,12 +956,7 @@ def run(lists: Sequence[Path], splits: Sequence[Path], settings: Settings, outpu
     advice : Path
         Folder for the study files of advice.
     """
-    evaluations: list[Row] = []
-    for path in lists:
-        found = read_json(path)
-        if not isinstance(found, list):
-            raise UserError(f"{path} is not a list of evaluations; delete it and run Snakemake again.")
-        evaluations += found
+    evaluations = [one for path in lists for one in read_evaluations(path)]
     shares = {str(path.parent): open_share(path) for path in splits}
     known = {place: share for place, share in shares.items() if share is not None}
     available = {str(path.parent): training_sequences(path) for path in splits}

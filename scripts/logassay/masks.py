@@ -259,7 +259,7 @@ def is_blind(pattern: str) -> bool:
     """Return whether a pattern, a valid one of Rust's regex, is known to be blind to digits."""
     try:
         return not _Parser(pattern).whole().empty
-    except _NotBlindError:
+    except (_NotBlindError, RecursionError):
         return False
 
 
@@ -286,7 +286,7 @@ def in_pieces(header: str, names: set[str]) -> tuple[str, list[str]] | None:
     parser = _Parser(header)
     try:
         parser.whole()
-    except _NotBlindError:
+    except (_NotBlindError, RecursionError):
         return None
     known = [group for group in parser.groups if group[0] in names]
     if parser.alternatives or parser.flags or {name for name, _, _ in known} != names:

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from logassay.corpus import Corpus, read_corpus
-from logassay.files import read_parquet, write_json, write_parquet
+from logassay.files import digests_of, read_parquet, write_json, write_parquet
 
 EVALUATED = ("validation", "test")
 
@@ -65,4 +65,5 @@ def run(train: Path, sample_size: int, parts: dict[str, Path], output: Path, rep
     )
     write_parquet(rows.select("part", "sequence", "distinct", "seen_in_training"), output)
     facts = {"training_sequences": len(sample), "training_distinct": len(sample.distinct()[0]), "parts": summary}
-    write_json(report, facts)
+    made_from, made = digests_of(train=train, **parts), digests_of(overlap=output)
+    write_json(report, {**facts, "made_from": made_from, "made": made})

@@ -20,8 +20,8 @@ from logassay.acquire import Log, inventory, open_chunk, open_log
 from logassay.block_files import origin_of, read_blocks, write_blocks
 from logassay.cli import progress
 from logassay.errors import UserError
-from logassay.files import atomic_path, write_parquet
-from logassay.join import RowGroups, WholeLog, check_format
+from logassay.files import write_parquet
+from logassay.join import WholeLog, check_format, row_groups
 from logassay.line_format import LineFormat
 from logassay.lines import LINES, REJECTS, Block, Reader
 
@@ -243,8 +243,8 @@ def _join(
     read: Iterable[Block], log: Log, fmt: LineFormat, lines: Path, messages: Path, rejects: Path, memory_mb: int
 ) -> ParseReport:
     with ExitStack() as stack:
-        line_rows = RowGroups(stack.enter_context(atomic_path(lines)), LINES, ["message_id"])
-        reject_rows = RowGroups(stack.enter_context(atomic_path(rejects)), REJECTS, ["reason"])
+        line_rows = stack.enter_context(row_groups(lines, LINES, ["message_id"]))
+        reject_rows = stack.enter_context(row_groups(rejects, REJECTS, ["reason"]))
         whole = WholeLog(fmt, line_rows, reject_rows, memory_mb)
         for block in read:
             whole.add(block)
@@ -254,8 +254,6 @@ def _join(
         count = whole.count
         if count["parsed"] + count["joined"] + count["rejected"] != count["lines"]:
             raise RuntimeError(f"lines are lost or counted twice: {dict(count)}")
-        line_rows.close()
-        reject_rows.close()
         write_parquet(whole.messages.frame(), messages)
     return ParseReport(
         lines=count["lines"],

@@ -44,10 +44,12 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--report", required=True, type=Path, metavar="FILE", help="counts, JSON")
 
 
-def write_report(report: "ParseReport", path: Path) -> None:
+def write_report(report: "ParseReport", args: argparse.Namespace) -> None:
     """Write the report, and say the most important of it."""
-    from logassay.files import write_json
+    from logassay.files import digests_of, sha256_of, write_json
 
-    write_json(path, asdict(report))
+    made_from = {} if args.made_by is None else {"raw": sha256_of(Path(args.input[0]))}
+    made = digests_of(lines=args.lines, messages=args.messages, rejects=args.rejects)
+    write_json(args.report, {**asdict(report), "made_from": made_from, "made": made})
     counts = (report.lines, report.parsed, report.joined, report.rejected)
     cli.log.info("%d lines: %d parsed, %d joined, %d rejected", *counts)

@@ -15,7 +15,7 @@ from logassay.catalogue import Texts
 from logassay.comparison_report import comparison_report
 from logassay.epoch_report import epoch_report
 from logassay.errors import UserError
-from logassay.files import read_json, write_text
+from logassay.files import read_json, read_sealed_text, write_text
 from logassay.prose import Verdicts
 
 
@@ -80,7 +80,7 @@ def write(
     """
     found = read_json(verdicts)
     beside = {path.stem: Path(os.path.relpath(path, output)).as_posix() for path in images}
-    script = None if library is None else library.read_text(encoding="utf-8")
+    script = None if library is None else read_sealed_text(library)
     written = []
     for language in languages:
         texts = Texts(language, texts_directory)

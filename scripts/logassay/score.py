@@ -14,8 +14,8 @@ import polars as pl
 
 from logassay import checkpoint, models
 from logassay.corpus import Corpus, Values, read_corpus, read_values
-from logassay.errors import UserError
-from logassay.files import read_parquet, write_json, write_parquet
+from logassay.errors import UserError, harmless
+from logassay.files import digests_of, read_parquet, write_json, write_parquet
 from logassay.models.base import Detector, Scores
 
 
@@ -46,11 +46,17 @@ def load_detector(path: Path, device: str, threads: int, templates: Path | None)
         If the file is not a sound checkpoint, or the templates are needed and missing.
     """
     header = checkpoint.load(path)
-    state = header.pop("detector")
-    kind = models.load(header["module"])
-    kind.set_threads(threads)
-    detector = kind(header["hyper"], header["seed"], device, header["variant"])
-    detector.restore(state)
+    try:
+        state = header.pop("detector")
+        kind = models.load(header["module"])
+        kind.set_threads(threads)
+        detector = kind(header["hyper"], header["seed"], device, header["variant"])
+        detector.restore(state)
+    except checkpoint.UNSOUND as error:
+        reason = harmless(f"{type(error).__name__}: {error}".splitlines()[0], 200)
+        raise UserError(
+            f"{path} does not hold the model that it names ({reason}); delete it and run Snakemake again."
+        ) from None
     models.give_templates(detector, templates)
     return detector, header
 
@@ -120,6 +126,8 @@ def run(
         If parts share a name, a limit is larger than its part or names none, or a file is damaged.
     """
     detector, _ = load_detector(checkpoint_path, device, threads, templates)
+    made_from = digests_of(checkpoint=checkpoint_path, templates=templates, **dict(parts), mutated=mutated)
+    made_from |= digests_of(**{f"{name}_values": path for name, path in values.items()})
     frames, corpora = [], []
     if len(dict(parts)) < len(parts):
         raise UserError("Two parts have the same name; give each --sequences a name of its own.")
@@ -157,6 +165,8 @@ def run(
             "sequences_per_second": len(corpus) / seconds,
             "device": detector.device,
             "threads": threads,
+            "made_from": made_from,
+            "made": digests_of(scores=output),
         },
     )
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import polars as pl
 
 from logassay.errors import UserError
-from logassay.files import ParquetPieces, atomic_path, write_json
+from logassay.files import digests_of, parquet_pieces, sha256_of, write_json
 from logassay.labels import Incidents, Intervals, Labels, line_labels, read_labels
 from logassay.rows import Lines
 from logassay.sessions import Sessions
@@ -196,10 +196,13 @@ def run(
     report: Path,
 ) -> None:
     """Build sequences and write them with their report, in about so much memory."""
-    with atomic_path(output) as temporary:
-        sequences = Sequences(lines, grouping, labels, memory_mb * 10**6, output.with_name(f".{output.name}.pieces"))
-        file = ParquetPieces(temporary, SEQUENCES, "message_ids")
+    sequences = Sequences(lines, grouping, labels, memory_mb * 10**6, output.with_name(f".{output.name}.pieces"))
+    with parquet_pieces(output, SEQUENCES, lists="message_ids", compression_level=3) as file:
         for frame in sequences.frames():
             file.append(frame)
-        file.close()
-    write_json(report, sequences.report())
+    made_from = digests_of(lines=lines)
+    if labels is not None:
+        made_from["labels"] = sha256_of(labels.path)
+    if isinstance(labels, Labels) and labels.kinds is not None:
+        made_from["kinds"] = sha256_of(labels.kinds)
+    write_json(report, {**sequences.report(), "made_from": made_from, "made": digests_of(sequences=output)})

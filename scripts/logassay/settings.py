@@ -1,6 +1,7 @@
 """Checking a configuration against the closed schema, filling in defaults, and saying what is wrong in one sentence."""
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from logassay.sources import log_files, own_files
 from logassay.time_format import OFFSET, is_utc
 
 MODELS = Path(__file__).parent / "models"
+MAX_VALUES = 100_000
+"""More values are no configuration; a few lines of YAML whose aliases name each other can stand for billions."""
 
 
 def _with_defaults(validator_class: Any) -> Any:
@@ -35,7 +38,12 @@ def _with_defaults(validator_class: Any) -> Any:
                     instance[key] = default.copy() if isinstance(default, dict | list) else default
         yield from check_properties(validator, described, instance, schema)
 
-    return extend(validator_class, {"properties": properties})
+    def pattern(validator: Any, wanted: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
+        # Python's $ also stands before a last newline, which a name must not have.
+        if isinstance(instance, str) and not re.search(re.sub(r"\$$", r"\\Z", wanted), instance):
+            yield ValidationError(f"{instance!r} does not match {wanted!r}")
+
+    return extend(validator_class, {"properties": properties, "pattern": pattern})
 
 
 def _typed(value: Any, schema: dict[str, Any]) -> Any:
@@ -56,9 +64,25 @@ _Validator = _with_defaults(Draft202012Validator)
 
 def check(config: dict[str, Any], schema: dict[str, Any]) -> None:
     """Fill in the schema's defaults and check the keys and values, in place."""
+    _check_size(config)
     errors = sorted(_Validator(schema).iter_errors(config), key=lambda error: (len(error.absolute_path), str(error)))
     if errors:
         raise UserError(_sentence(errors[0]))
+
+
+def _check_size(config: Any) -> None:
+    """Count all values, those that aliases repeat as often as they are repeated, and stop at too many."""
+    waiting, values = [config], 0
+    while waiting:
+        value = waiting.pop()
+        inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        values += len(inside)
+        if values > MAX_VALUES:
+            raise UserError(
+                f"The configuration holds more than {MAX_VALUES:,} values, as a file does whose aliases (*name) repeat "
+                "each other; write it without them."
+            )
+        waiting += inside
 
 
 def validate(config: dict[str, Any], schema: dict[str, Any]) -> None:
@@ -100,24 +124,39 @@ def sections(path: Path | None, schema: Path, names: list[str]) -> dict[str, Any
 CONFIGURATION = ("config.yaml", "formats.yaml", "datasets.yaml", "models.yaml")
 
 
-def project_config(folder: Path) -> dict[str, Any]:
-    """Read the project's own configuration as the Snakefile does: one file after the other, unchecked."""
+def project_config(folder: Path, studies: Iterable[Path] = ()) -> dict[str, Any]:
+    """Read the project's own configuration, then study files, as Snakemake does: one file over the other, unchecked."""
     config: dict[str, Any] = {}
-    for name in CONFIGURATION:
-        config = merged(config, _read_yaml(folder / name))
+    for path in (*(folder / name for name in CONFIGURATION), *studies):
+        config = merged(config, _read_yaml(path))
     return config
+
+
+def used(config: dict[str, Any]) -> dict[str, Any]:
+    """Return what a study uses of a configuration that is checked: a study file that holds all its settings."""
+    study = config["study"]
+    found = {name: config[name] for name in ("study", "evaluation", "report", "templates", "compute")}
+    for section in ("datasets", "groupings", "splits", "models"):
+        found[section] = {name: config[section][name] for name in study[section]}
+    formats = dict.fromkeys(entry["format"] for entry in found["datasets"].values() if entry["format"])
+    return found | {"formats": {name: config["formats"][name] for name in formats if name in config["formats"]}}
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
+        if not path.is_file() and path.exists():
+            raise UserError(f"The configuration {path} is no file; correct the path.")
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"The configuration {path} cannot be read ({error}); correct the path.") from None
-    except yaml.YAMLError as error:
+    except RecursionError:
+        raise UserError(f"The configuration {path} is nested too deeply; write it with fewer levels.") from None
+    except (yaml.YAMLError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"The configuration {path} is not valid YAML ({reason}); correct it.") from None
     if not isinstance(config, dict):
         raise UserError(f"The configuration {path} holds no keys; see config/README.md for what it may hold.")
+    _check_size(config)
     return config
 
 
@@ -194,8 +233,10 @@ def _check_sources(config: dict[str, Any]) -> None:
             files |= {"labels.file": dataset["labels"].get("file"), "labels.kinds": dataset["labels"]["kinds"]}
             files |= {"labels.intervals": dataset["labels"].get("intervals")}
         for key, path in files.items():
-            if path is not None and not Path(path).is_file():
-                raise UserError(f"datasets.{name}.{key}: there is no file '{path}'; correct the path.")
+            if path is not None:
+                if not Path(path).is_file():
+                    raise UserError(f"datasets.{name}.{key}: there is no file '{path}'; correct the path.")
+                _check_path(f"datasets.{name}.{key}", path)
         if dataset["labels"] and "simulate" in dataset["source"]:
             raise UserError(f"datasets.{name}.labels: a simulated log brings its own labels; remove this key.")
         labelled = dataset["labels"] or "simulate" in source or _has_labels(source.get("sessions", []))
@@ -212,7 +253,16 @@ def _check_log(name: str, source: dict[str, Any], labels: dict[str, Any]) -> Non
     own = own_files(source)
     files: list[Path] = []
     for text in own:
-        found = [path for path in log_files(text) if path.is_file()]
+        found = []
+        for path in log_files(text):
+            if path.is_file():
+                _check_path(f"datasets.{name}.source.file", str(path))
+                found.append(path)
+            elif path.exists() and not path.is_dir():
+                raise UserError(
+                    f"datasets.{name}.source.file: '{path}' is a device or a pipe, which cannot be read twice; write "
+                    "what it gives to a file."
+                )
         if not found and Path(text).is_dir():
             raise UserError(f"datasets.{name}.source.file: '{text}' is a folder; write {Path(text)}/* for its files.")
         if not found:
@@ -227,6 +277,12 @@ def _check_log(name: str, source: dict[str, Any], labels: dict[str, Any]) -> Non
             f"datasets.{name}.labels.member needs one archive, but source.file names {len(files)} files; "
             "name a file in labels.file."
         )
+
+
+def _check_path(key: str, path: str) -> None:
+    """Check that Snakemake takes a path as it is: what stands in braces would be a wildcard."""
+    if re.search(r"[{}\x00-\x1f]", path):
+        raise UserError(f"{key}: the path {path!r} has a brace or a control character in it; rename the file.")
 
 
 def _check_values(config: dict[str, Any]) -> None:

@@ -38,6 +38,25 @@ def own_files(source: dict[str, object]) -> list[str]:
     """
     file = source.get("file")
     if file is not None:
-        return [file] if isinstance(file, str) else [str(each) for each in file]  # type: ignore[attr-defined]
+        return [as_argument(each) for each in ([file] if isinstance(file, str) else file)]  # type: ignore[attr-defined]
     local = source.get("local")
-    return [str(local)] if local is not None and os.path.isfile(str(local)) else []
+    return [as_argument(str(local))] if local is not None and os.path.isfile(str(local)) else []
+
+
+def as_argument(path: str) -> str:
+    """Return a path such that no program takes it for an option."""
+    return f"./{path}" if path.startswith("-") else path
+
+
+def shown(path: str) -> str:
+    """Return what a report that others read may say of a path: within the working folder where it lies, else its name.
+
+    The way to a file outside names folders, and often the user.
+    """
+    relative = os.path.relpath(path)
+    return os.path.basename(relative) if is_outside(path) else relative
+
+
+def is_outside(path: str) -> bool:
+    """Tell whether a path leads out of the working folder."""
+    return os.path.relpath(path).split(os.sep)[0] == os.pardir

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from logassay.errors import UserError
-from logassay.files import open_parquet, read_json, read_parquet, write_json, write_parquet
+from logassay.files import columns_of, digests_of, read_json, read_parquet, write_json, write_parquet
 
 PARTS = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST, GAP = range(4)
@@ -160,9 +160,9 @@ def _report(divided: pl.DataFrame, order: str, gap: int) -> dict[str, Any]:
 
 def run(sequences: Path, sequence_report: Path, split: Split, seed: int, output: Path, report: Path) -> None:
     """Divide the sequences of a file and write the assignment with its report."""
-    with open_parquet(sequences) as file:
-        needed = [name for name in COLUMNS if name in file.schema_arrow.names]
-    frame = read_parquet(sequences, needed)
+    known = columns_of(sequences)
+    frame = read_parquet(sequences, [name for name in COLUMNS if name in known])
     assignment, facts = divide(frame, split, read_json(sequence_report)["independent_after"], seed)
     write_parquet(assignment, output)
-    write_json(report, facts)
+    made_from, made = digests_of(sequences=sequences), digests_of(split=output)
+    write_json(report, {**facts, "made_from": made_from, "made": made})

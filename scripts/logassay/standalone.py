@@ -10,8 +10,9 @@ import polars as pl
 from logassay import evaluate, models, mutate, score
 from logassay.corpus import Corpus, read_corpus
 from logassay.errors import UserError
-from logassay.files import read_json, read_parquet, sha256_of, write_parquet
+from logassay.files import digests_of, read_json, read_parquet, sha256_of, write_parquet
 from logassay.models.base import Detector
+from logassay.sources import shown
 from logassay.threshold import Choice
 
 TRAIN, VALIDATION, TEST = "train.parquet", "validation.parquet", "test.parquet"
@@ -94,6 +95,7 @@ def evaluate_checkpoint(
     device: str,
     threads: int,
     schema: Path,
+    full_paths: bool = False,
 ) -> dict[str, Any]:
     """Evaluate one checkpoint and write its results to `output/epoch_N`.
 
@@ -119,6 +121,8 @@ def evaluate_checkpoint(
         Threads of the model.
     schema : Path
         Schema of the evaluation results.
+    full_paths : bool
+        Whether the results name a checkpoint outside of the working folder with its path; if not, by its name alone.
 
     Returns
     -------
@@ -126,8 +130,10 @@ def evaluate_checkpoint(
         The evaluation that was written.
     """
     path = locate(validation_data, VALIDATION)
-    templates = path.with_name("templates.parquet")
-    detector, header = score.load_detector(checkpoint, device, threads, templates if templates.is_file() else None)
+    other = locate(validation_data, TEST if pseudo is None else TRAIN)
+    beside = path.with_name("templates.parquet")
+    templates = beside if beside.is_file() else None
+    detector, header = score.load_detector(checkpoint, device, threads, templates)
     directory = output / f"epoch_{header['epoch']}"
     intact = _part(detector, path, "validation", None)
     run: dict[str, Any] = {"model": header["variant"], "epoch": header["epoch"], "seed": header["seed"]}
@@ -136,7 +142,7 @@ def evaluate_checkpoint(
         mutated, manifest = mutate.mutate_corpus(
             read_corpus(path),
             names,
-            read_corpus(locate(validation_data, TRAIN)),
+            read_corpus(other),
             pseudo.sessions,
             pseudo.anomaly_ratio,
             pseudo.operators,
@@ -149,7 +155,7 @@ def evaluate_checkpoint(
         validation, test = evaluate.pseudo_parts(intact, scores, None, pseudo.prevalence, pseudo.seed)
         run |= {"anomaly_ratio": pseudo.anomaly_ratio, "prevalence": pseudo.prevalence}
     else:
-        test_rows = _part(detector, locate(validation_data, TEST), "test", max_samples)
+        test_rows = _part(detector, other, "test", max_samples)
         validation, test = evaluate.labelled_parts(pl.concat([intact, test_rows]), None)
     result = evaluate.evaluate(
         validation,
@@ -160,7 +166,8 @@ def evaluate_checkpoint(
         decision=decision,
         training_facts=training_facts(checkpoint, header),
         score_facts={"device": detector.device, "threads": threads, "scoring_seconds": None},
-        checkpoint=str(checkpoint),
+        checkpoint=str(checkpoint) if full_paths else shown(str(checkpoint)),
+        made_from=digests_of(checkpoint=checkpoint, templates=templates, validation=path, **{other.stem: other}),
     )
     evaluate.write_evaluation(result, test, directory, schema)
     return result

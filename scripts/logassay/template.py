@@ -12,7 +12,7 @@ import polars as pl
 
 from logassay import miners
 from logassay.corpus import FIRST_EVENT
-from logassay.files import read_parquet, write_json, write_parquet
+from logassay.files import digests_of, read_parquet, scan_parquet, write_json, write_parquet
 from logassay.miners.base import Mined
 
 
@@ -147,10 +147,12 @@ def run(
         "messages": all_messages.height,
         "messages_in_training": training.height,
         "messages_unknown": int(templates.filter(~pl.col("in_training"))["messages"].sum()),
+        "made_from": digests_of(messages=messages, sequences=sequences, split=split),
     }
     write_parquet(templates, templates_path)
     write_parquet(message_events, message_events_path)
-    write_json(report, facts)
+    made = digests_of(templates=templates_path, message_events=message_events_path)
+    write_json(report, {**facts, "made": made})
 
 
 def _counted_in(messages: pl.DataFrame, part: pl.DataFrame) -> pl.DataFrame:
@@ -160,10 +162,10 @@ def _counted_in(messages: pl.DataFrame, part: pl.DataFrame) -> pl.DataFrame:
 
 def _messages_of(part: str, sequences: Path, split: Path) -> pl.DataFrame:
     """Count the lines of each message of a part; in order of the first sequence that has it, and of its place there."""
-    in_part = pl.scan_parquet(split).filter(pl.col("part") == part).select("sequence")
+    in_part = scan_parquet(split).filter(pl.col("part") == part).select("sequence")
     place = pl.col("sequence").cast(pl.Int64) * 2**32
     return (
-        pl.scan_parquet(sequences)
+        scan_parquet(sequences)
         .select("sequence", "message_ids")
         .join(in_part, on="sequence", how="semi")
         .select("message_ids", place=pl.int_ranges(place, place + pl.col("message_ids").list.len().cast(pl.Int64)))

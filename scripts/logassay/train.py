@@ -12,7 +12,7 @@ from typing import Any
 from logassay import checkpoint, models
 from logassay.corpus import ANOMALOUS, NORMAL, Corpus, read_corpus
 from logassay.errors import UserError
-from logassay.files import sha256_of, write_json
+from logassay.files import digests_of, write_json
 from logassay.models.base import Detector
 from logassay.versions import versions
 
@@ -72,6 +72,7 @@ def run(
     if output.suffix != kind.checkpoint_suffix:
         raise UserError(f"{output} must end in {kind.checkpoint_suffix}, the form of {module}'s checkpoints.")
     kind.set_threads(threads)
+    made_from = digests_of(train=train, templates=templates, train_values=values, previous=previous)
     detector = kind(hyper, seed, device, variant)
     header = {"module": module, "variant": variant, "hyper": detector.hyperparameters, "seed": seed}
     losses = resume(detector, header, epoch, previous)
@@ -82,7 +83,8 @@ def run(
     told = fit(detector, corpus if kind.supervised else normal, train)
     seconds = time.perf_counter() - begin
     losses.append(told["training_loss"])
-    checkpoint.save(output, header | {"epoch": epoch, "training_losses": losses, "detector": detector.state()})
+    own = {"epoch": epoch, "training_losses": losses, "detector": detector.state(), "made_from": made_from}
+    checkpoint.save(output, header | own)
     measured = {
         "examples_per_second": told["examples"] / seconds,
         "wall_seconds": seconds,
@@ -93,7 +95,8 @@ def run(
         "device": detector.device,
         "threads": threads,
         "peak_memory_mb": peak_memory_mb(),
-        "checkpoint_sha256": sha256_of(output),
+        "made_from": made_from,
+        "checkpoint_sha256": digests_of(checkpoint=output)["checkpoint"],
     }
     write_json(facts, {"epoch": epoch} | told | measured)
 

@@ -4,7 +4,6 @@ A stage of its own that nothing else waits for, so that parsing need not keep wh
 """
 
 import re
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from logassay.acquire import Log, open_log
 from logassay.cli import progress
 from logassay.corpus import Values
 from logassay.errors import UserError
-from logassay.files import atomic_path, read_parquet, write_parquet
-from logassay.join import RowGroups
+from logassay.files import read_parquet, write_parquet
+from logassay.join import row_groups
 from logassay.line_format import LineFormat
 from logassay.lines import header_lines
 from logassay.parse import CHUNK_BYTES, blocks, in_order
@@ -102,15 +101,12 @@ def extract(log: Log, fmt: LineFormat, output: Path, *, chunk_bytes: int = CHUNK
         Number of rows.
     """
     base, rows = 1, 0
-    with ExitStack() as stack:
-        stream = stack.enter_context(fmt.stream(open_log(log)))
-        file = RowGroups(stack.enter_context(atomic_path(output)), VALUES, ["values.list.element"])
+    with fmt.stream(open_log(log)) as stream, row_groups(output, VALUES, ["values.list.element"]) as file:
         results = in_order(partial(_read_block, fmt=fmt), blocks(stream, chunk_bytes, log), pl.thread_pool_size())
         for lines, frame in progress(results, "values (blocks)"):
             file.append(frame.with_columns(pl.col("line") + base))
             base += lines
             rows += frame.height
-        file.close()
     return rows
 
 

@@ -30,7 +30,7 @@ def evaluation(
     limits = {name: interval and list(interval) for name, interval in rate_intervals(counts).items()}
     place = f"results/runs/dataset={factors['dataset']}/grouping=session/split=chronological/seed=1/size=1000"
     result: dict[str, Any] = {
-        "schema_version": 2,
+        "schema_version": 3,
         "run": factors,
         "supervised": supervised,
         "counts": counts.as_dict(),
@@ -87,6 +87,7 @@ def evaluation(
             )
         ),
         "checks": {"validation": {}, "test": {}},
+        "made_from": {"scores": "0" * 64},
     }
     return result | {"warnings": of_evaluation(result)}
 

@@ -167,7 +167,7 @@ def is_hdfs(line: bytes) -> bool:
     chunk_bytes=st.sampled_from([1, 7, 64, 1 << 20]),
     n=st.sampled_from([2, 5]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_lines_add_up(
     tmp_path_factory: pytest.TempPathFactory,
     texts: list[tuple[bytes, Callable[[bytes], bytes]]],

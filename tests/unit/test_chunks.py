@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logassay.errors import UserError
+from logassay.files import BLANK, TRAILER, read_json, sealed_path, sha256_of
 from logassay.line_format import LineFormat
 from logassay.parse import ParseReport, gather, parse, parse_chunk
 
@@ -142,7 +143,7 @@ def test_mistakes(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"raw\.log is not in the format 'hdfs'.*none of the first 50 lines"):
         in_chunks(tmp_path, log, HDFS, 3)
     (tmp_path / "0.arrow").write_bytes((tmp_path / "0.arrow").read_bytes()[:300])
-    with pytest.raises(UserError, match=r"0\.arrow is no whole chunk of a parsed log .*; delete it and run again"):
+    with pytest.raises(UserError, match=r"0\.arrow is damaged \(it has no checksum: .*\); delete it and run Snakemake"):
         gather([tmp_path / "0.arrow"], log, HDFS, *(tmp_path / name for name in OUTPUTS))
 
 
@@ -185,9 +186,11 @@ def test_chunks_of_another_number_or_order_are_told(tmp_path: Path) -> None:
             UserError, match=rf"The chunks given of .*raw\.log are {told}; give each of its chunks once"
         ):
             gather(wrong, log, HDFS, *paths)
-    with pa.ipc.new_stream(one, pa.schema([])):
-        pass
-    with pytest.raises(UserError, match=r"0\.arrow is no whole chunk of a parsed log \(it does not say of which log\)"):
+    with sealed_path(one, TRAILER) as path, path.open("wb") as stream:
+        with pa.ipc.new_stream(stream, pa.schema([])):
+            pass
+        stream.write(TRAILER + BLANK.encode())
+    with pytest.raises(UserError, match=r"0\.arrow is damaged \(.* whole chunk .*: it does not say of which log\)"):
         gather(chunks, log, HDFS, *paths)
 
 
@@ -270,4 +273,6 @@ def test_programs(tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "scripts" / "gather_chunks.py"), *common, *outputs]
     subprocess.run([*command, "--report", str(folder / "report.json"), "--chunks", *chunks], check=True)
     assert [(folder / name).read_bytes() for name in OUTPUTS] == expected
-    assert json.loads((folder / "report.json").read_text()) == asdict(report)
+    written = read_json(folder / "report.json")
+    assert written.pop("made") == {Path(name).stem: sha256_of(folder / name) for name in OUTPUTS}
+    assert written == asdict(report) | {"made_from": {}}

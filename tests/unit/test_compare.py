@@ -172,7 +172,7 @@ def test_several_seeds_are_one_row_with_means(tmp_path: Path) -> None:
     rows = [evaluation(), evaluation(seed=2), evaluation(seed=3)]
     for row, f1, fp, area in zip(rows, (0.5, 0.7, 0.6), (1, 2, 2), (0.9, 0.9, None), strict=True):
         row["metrics"] |= {"f1": f1, "roc_auc": area}
-        row["counts"]["fp"] = fp
+        row["counts"] |= {"fp": fp, "tn": 4 - fp}
     text = compare.markdown(table(tmp_path, rows), "default", "train", {})
     lines = [line for line in text.splitlines() if line.startswith("| deeplog")]
     assert len(lines) == 1
@@ -280,13 +280,15 @@ def test_compare_writes_everything_and_the_same_bytes(tmp_path: Path) -> None:
             templates_fit_on="train",
             parquet=folder / "comparison.parquet",
             csv=folder / "comparison.csv",
+            costs=folder / "costs.csv",
             markdown_path=folder / "comparison.md",
             figures_directory=folder / "figures",
             learning_curve=folder / "figures" / "learning_curve.png",
         )
     written = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*"))
     figures = ["figures/learning_curve.png", "figures/metrics_by_epoch.png", "figures/roc.png"]
-    assert [str(path) for path in written] == ["comparison.csv", "comparison.md", "comparison.parquet", *figures]
+    tables = ["comparison.csv", "comparison.md", "comparison.parquet", "costs.csv"]
+    assert [str(path) for path in written] == [*tables, *figures]
     for path in written:
         assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes()
     text = (tmp_path / "one" / "comparison.md").read_text(encoding="utf-8")

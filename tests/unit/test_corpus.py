@@ -8,17 +8,21 @@ import pytest
 
 from logassay.corpus import Corpus, from_lists, read_corpus
 from logassay.errors import UserError
+from logassay.files import write_parquet
 
 
 def part(path: Path) -> Path:
-    pl.DataFrame(
-        {
-            "label": [True, None, False],
-            "events": [[2, 3], [4], [2, 3, 5]],
-            "gaps": [[0.0, 1.5], [0.0], [0.0, 0.0, 2.0]],
-        },
-        schema={"label": pl.Boolean, "events": pl.List(pl.Int32), "gaps": pl.List(pl.Float32)},
-    ).write_parquet(path)
+    write_parquet(
+        pl.DataFrame(
+            {
+                "label": [True, None, False],
+                "events": [[2, 3], [4], [2, 3, 5]],
+                "gaps": [[0.0, 1.5], [0.0], [0.0, 0.0, 2.0]],
+            },
+            schema={"label": pl.Boolean, "events": pl.List(pl.Int32), "gaps": pl.List(pl.Float32)},
+        ),
+        path,
+    )
     return path
 
 

@@ -11,6 +11,7 @@ import pytest
 from logassay import encode
 from logassay.corpus import from_lists
 from logassay.encode import run
+from logassay.files import parquet_pieces
 from logassay.overlap import seen_in_training
 
 SEQUENCES = pl.DataFrame(
@@ -36,7 +37,8 @@ def encoded(folder: Path, sequences: pl.DataFrame, split: pl.DataFrame, memory_m
     """Encode and return the files of the parts."""
     frames = {"sequences": sequences, "split": split, "message_events": MESSAGE_EVENTS, "templates": TEMPLATES}
     for name, frame in frames.items():
-        frame.write_parquet(folder / f"{name}.parquet", row_group_size=700)
+        with parquet_pieces(folder / f"{name}.parquet", frame.schema, 700) as file:
+            file.append(frame)
     outputs = {part: folder / f"{part}.parquet" for part in ("train", "validation", "test")}
     sequences_path, split_path, events_path, templates_path = (folder / f"{name}.parquet" for name in frames)
     report = folder / "encode.json"

@@ -279,7 +279,7 @@ def test_more_data_is_advised_only_as_far_as_there_is_more(tmp_path: Path) -> No
             # The split lies four folders above: .../size=N/model=M/checkpoints/epoch_E.npz
             one["provenance"]["checkpoint"] = str(tmp_path / f"size={size}/model=deeplog/checkpoints/epoch_3.npz")
             rows.append(one)
-    write_json(tmp_path / "evaluations.json", rows)
+    write_json(tmp_path / "evaluations.json", {"evaluations": rows})
     parts = [{"part": "train", "sequences": 150}, {"part": "test", "sequences": 900}]
     write_json(tmp_path / "split.json", {"train_open_at_test_start": None, "parts": parts})
     told: list[judge.Settings] = []

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from logassay.errors import UserError
+from logassay.files import write_parquet
 from logassay.labels import Incidents, Intervals, Labels, read_intervals, read_labels
 from logassay.lines import LINES
 from logassay.sequence import Grouping, group
@@ -28,17 +29,20 @@ def at(seconds: float) -> str:
 def lines(folder: Path, seconds: list[float | None], keys: list[list[str]] | None = None) -> Path:
     count = len(seconds)
     path = folder / "lines.parquet"
-    pl.DataFrame(
-        {
-            "line": range(1, count + 1),
-            "time": [None if second is None else START + timedelta(seconds=second) for second in seconds],
-            "keys": keys or [[] for _ in seconds],
-            "alert": [None] * count,
-            "message_id": range(count),
-            "joined": [0] * count,
-        },
-        schema=LINES,
-    ).write_parquet(path)
+    write_parquet(
+        pl.DataFrame(
+            {
+                "line": range(1, count + 1),
+                "time": [None if second is None else START + timedelta(seconds=second) for second in seconds],
+                "keys": keys or [[] for _ in seconds],
+                "alert": [None] * count,
+                "message_id": range(count),
+                "joined": [0] * count,
+            },
+            schema=LINES,
+        ),
+        path,
+    )
     return path
 
 

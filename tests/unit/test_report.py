@@ -14,6 +14,7 @@ from logassay.blocks import Document, Explorer, Figure, Heading, Note, Paragraph
 from logassay.catalogue import Texts
 from logassay.display import decimal, percent
 from logassay.errors import UserError
+from logassay.files import write_json
 from logassay.prose import Writer
 from tests.unit import verdicts as source
 
@@ -647,7 +648,7 @@ def test_hostile_names_do_no_harm(language: str) -> None:
 
 def test_files_are_written_in_every_language_and_form(tmp_path: Path) -> None:
     path = tmp_path / "verdicts.json"
-    path.write_text(json.dumps(FIRST))
+    write_json(path, FIRST)
     figure = tmp_path / "roc.png"
 
     def write(folder: str, *languages: str) -> list[Path]:
@@ -668,7 +669,7 @@ def test_files_are_written_in_every_language_and_form(tmp_path: Path) -> None:
 
 def test_what_is_no_verdict_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "verdicts.json"
-    path.write_text('{"sections": [{"models": [{}]}]}')
+    write_json(path, {"sections": [{"models": [{}]}]})
     with pytest.raises(UserError, match="holds no verdicts"):
         report.write(path, languages=["en"], texts_directory=FOLDER, output=tmp_path, images=[])
     lost = copy.deepcopy(FIRST)

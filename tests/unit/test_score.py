@@ -14,6 +14,7 @@ import pytest
 from logassay import checkpoint, models, score
 from logassay.corpus import from_lists
 from logassay.errors import UserError
+from logassay.files import write_parquet
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "score_sequences.py"
 TRAIN = from_lists([[2, 3, 4], [2, 3], [4, 2, 3]] * 5)
@@ -34,7 +35,7 @@ def write_part(path: Path, first: int, events: list[list[int]], **columns: Any) 
             "gaps": pl.Series([[0.0] * len(each) for each in events], dtype=pl.List(pl.Float32)),
         }
     ).with_columns(**{name: pl.Series(values) for name, values in columns.items()})
-    frame.write_parquet(path)
+    write_parquet(frame, path)
     return path
 
 

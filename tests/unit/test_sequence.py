@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from logassay.errors import UserError
+from logassay.files import write_parquet
 from logassay.lines import LINES
 from logassay.sequence import Grouping, Labels, group, read_labels
 
@@ -16,17 +17,20 @@ START = datetime(2026, 1, 1)
 
 def lines(path: Path, keys: list[list[str]], seconds: list[float], alerts: list[bool | None] | None = None) -> Path:
     count = len(keys)
-    pl.DataFrame(
-        {
-            "line": list(range(1, count + 1)),
-            "time": [START + timedelta(seconds=second) for second in seconds],
-            "keys": keys,
-            "alert": [None] * count if alerts is None else alerts,
-            "message_id": list(range(count)),
-            "joined": [0] * count,
-        },
-        schema=LINES,
-    ).write_parquet(path)
+    write_parquet(
+        pl.DataFrame(
+            {
+                "line": list(range(1, count + 1)),
+                "time": [START + timedelta(seconds=second) for second in seconds],
+                "keys": keys,
+                "alert": [None] * count if alerts is None else alerts,
+                "message_id": list(range(count)),
+                "joined": [0] * count,
+            },
+            schema=LINES,
+        ),
+        path,
+    )
     return path
 
 

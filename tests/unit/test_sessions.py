@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logassay.errors import UserError
-from logassay.files import ParquetPieces
+from logassay.files import parquet_pieces, write_parquet
 from logassay.sequence import SEQUENCES, Grouping, Sequences, group
 from logassay.sessions import Sessions
 from logassay.windows import Windows
@@ -46,7 +46,8 @@ def write(path: Path, log: list[Any], row_group: int) -> list[dict[str, Any]]:
     for number, (seconds, keys, alert, step) in enumerate(log):
         time, line = time + timedelta(seconds=seconds), line + step
         rows.append({"line": line, "time": time, "keys": keys, "alert": alert, "message_id": number})
-    pl.DataFrame(rows, schema=LINES).write_parquet(path, row_group_size=row_group)
+    with parquet_pieces(path, LINES, row_group) as file:
+        file.append(pl.DataFrame(rows, schema=LINES))
     return rows
 
 
@@ -56,10 +57,9 @@ def numbered(frames: list[pl.DataFrame]) -> pl.DataFrame:
 
 
 def as_bytes(frames: list[pl.DataFrame], path: Path) -> bytes:
-    file = ParquetPieces(path, SEQUENCES, "message_ids")
-    for frame in frames:
-        file.append(frame.with_columns(sequence=pl.lit(0, dtype=pl.Int32)).select(SEQUENCES.names()))
-    file.close()
+    with parquet_pieces(path, SEQUENCES, lists="message_ids") as file:
+        for frame in frames:
+            file.append(frame.with_columns(sequence=pl.lit(0, dtype=pl.Int32)).select(SEQUENCES.names()))
     return path.read_bytes()
 
 
@@ -174,7 +174,7 @@ def test_a_session_over_the_whole_log_does_not_hold_up_the_others(tmp_path: Path
 def test_lines_without_times_give_sessions_without_times_but_no_windows_of_time(tmp_path: Path) -> None:
     path = tmp_path / "lines.parquet"
     write(path, [(1, ["a"], None, 1), (1, ["a"], None, 1)], 10)
-    pl.read_parquet(path).with_columns(time=pl.lit(None, dtype=pl.Datetime("us"))).write_parquet(path)
+    write_parquet(pl.read_parquet(path).with_columns(time=pl.lit(None, dtype=pl.Datetime("us"))), path)
     for grouping in (Grouping("session"), Grouping("window", 2, 2)):
         frame, _ = group(path, grouping, None)
         assert frame["gaps"].to_list() == [[0, 0]]
@@ -183,16 +183,14 @@ def test_lines_without_times_give_sessions_without_times_but_no_windows_of_time(
         group(path, Grouping("time", 2, 2), None)
 
 
-def test_row_groups_do_not_depend_on_the_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ParquetPieces, "FULL", 100)
+def test_row_groups_do_not_depend_on_the_pieces(tmp_path: Path) -> None:
     schema = pl.Schema({"row": pl.Int64(), "events": pl.List(pl.Int32())})
     lengths = [3, 0, 90, 1, 1, 500, 2, 2, 2, 2, 2, 2]
     frame = pl.DataFrame({"row": range(12), "events": [[1] * length for length in lengths]}, schema=schema)
     for number, size in enumerate((1, 5, 12)):
-        file = ParquetPieces(tmp_path / f"{number}", schema, "events")
-        for begin in range(0, 12, size):
-            file.append(frame.slice(begin, size))
-        file.close()
+        with parquet_pieces(tmp_path / f"{number}", schema, 100, "events") as file:
+            for begin in range(0, 12, size):
+                file.append(frame.slice(begin, size))
     assert len({(tmp_path / f"{number}").read_bytes() for number in range(3)}) == 1
     # A row counts as 16 elements and its own; the one that reaches 100 is the last of its group.
     with (tmp_path / "0").open("rb") as stream:

@@ -1,6 +1,5 @@
 """Templates are learned from training messages alone."""
 
-import json
 import random
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 
 from logassay import miners
 from logassay.encode import encode
+from logassay.files import read_json, sha256_of, write_parquet
 from logassay.miners.base import Mined, frozen
 from logassay.miners.drain import mine
 from logassay.template import assign, run
@@ -108,16 +108,19 @@ def test_event_ids_follow_the_order_of_first_appearance() -> None:
 
 
 def test_report_counts_what_training_does_not_have(tmp_path: Path) -> None:
-    MESSAGES.write_parquet(tmp_path / "messages.parquet")
+    write_parquet(MESSAGES, tmp_path / "messages.parquet")
     schema = {"sequence": pl.Int32, "message_ids": pl.List(pl.Int32)}
     frame = pl.DataFrame({"sequence": [0, 1], "message_ids": [[1, 2], [0, 3, 4]]}, schema=schema)
-    frame.write_parquet(tmp_path / "sequences.parquet")
-    pl.DataFrame({"sequence": [0, 1], "part": ["train", "test"]}).write_parquet(tmp_path / "split.parquet")
+    write_parquet(frame, tmp_path / "sequences.parquet")
+    write_parquet(pl.DataFrame({"sequence": [0, 1], "part": ["train", "test"]}), tmp_path / "split.parquet")
     names = ("messages.parquet", "sequences.parquet", "split.parquet")
     outputs = ("templates.parquet", "message_events.parquet", "templates.json")
     paths = [tmp_path / name for name in outputs]
     run(*(tmp_path / name for name in names), "drain", {"similarity": 0.4}, "train", *paths)
-    assert json.loads((tmp_path / "templates.json").read_text()) == {
+    report = read_json(tmp_path / "templates.json")
+    assert report.pop("made_from") == {Path(name).stem: sha256_of(tmp_path / name) for name in names}
+    assert report.pop("made") == {Path(name).stem: sha256_of(tmp_path / name) for name in outputs[:2]}
+    assert report == {
         "miner": "drain",
         "fit_on": "train",
         "templates": 3,
@@ -172,15 +175,15 @@ def learned(folder: Path, log: list[tuple[str, str]], miner: str) -> dict[str, A
         sessions.setdefault(session, []).append(message_id[0])
     rows = [(number, text, lines) for text, (number, lines) in messages.items()]
     schema = {"message_id": pl.Int32, "message": pl.String, "lines": pl.Int64}
-    pl.DataFrame(rows, schema=schema, orient="row").write_parquet(folder / "messages.parquet")
+    write_parquet(pl.DataFrame(rows, schema=schema, orient="row"), folder / "messages.parquet")
     numbers = pl.Series(range(len(sessions)), dtype=pl.Int32)
     parts = [session.split("-")[0] for session in sessions]
     sequences = pl.DataFrame(
         {"sequence": numbers, "message_ids": pl.Series(sessions.values(), dtype=pl.List(pl.Int32))}
     )
     # Rows in another order, as a data set of ready-made sequences may have them.
-    sequences.reverse().write_parquet(folder / "sequences.parquet")
-    pl.DataFrame({"sequence": numbers, "part": parts}).write_parquet(folder / "split.parquet")
+    write_parquet(sequences.reverse(), folder / "sequences.parquet")
+    write_parquet(pl.DataFrame({"sequence": numbers, "part": parts}), folder / "split.parquet")
     names = ("messages", "sequences", "split", "templates", "message_events")
     paths = [folder / f"{name}.parquet" for name in names]
     run(*paths[:3], miner, {}, "train", *paths[3:], folder / "templates.json")

@@ -14,7 +14,7 @@ import torch
 from logassay import checkpoint, models, train
 from logassay.corpus import read_corpus
 from logassay.errors import UserError
-from logassay.files import sha256_of
+from logassay.files import sha256_of, write_parquet
 from logassay.models.neural import Adam
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "train_epoch.py"
@@ -32,7 +32,7 @@ def templates(tmp_path: Path) -> Path:
     """A templates.parquet of the training events 2 to 7 and of two others."""
     words = ["open file", "close file", "send packet", "receive packet", "lost packet", "file lost", "panic", "open"]
     frame = pl.DataFrame({"event": pl.Series(range(2, 10), dtype=pl.Int32), "template": words})
-    frame.write_parquet(tmp_path / "templates.parquet")
+    write_parquet(frame, tmp_path / "templates.parquet")
     return tmp_path / "templates.parquet"
 
 
@@ -41,13 +41,16 @@ def data(tmp_path: Path) -> Path:
     """A train.parquet of 60 sequences, of which every fifth is anomalous and every seventh unlabelled."""
     rng = np.random.default_rng(0)
     events = [rng.integers(2, 8, size=rng.integers(1, 9)).tolist() for _ in range(60)]
-    pl.DataFrame(
-        {
-            "label": [None if row % 7 == 0 else row % 5 == 0 for row in range(60)],
-            "events": pl.Series(events, dtype=pl.List(pl.Int32)),
-            "gaps": pl.Series([[0.0] * len(each) for each in events], dtype=pl.List(pl.Float32)),
-        }
-    ).write_parquet(tmp_path / "train.parquet")
+    write_parquet(
+        pl.DataFrame(
+            {
+                "label": [None if row % 7 == 0 else row % 5 == 0 for row in range(60)],
+                "events": pl.Series(events, dtype=pl.List(pl.Int32)),
+                "gaps": pl.Series([[0.0] * len(each) for each in events], dtype=pl.List(pl.Float32)),
+            }
+        ),
+        tmp_path / "train.parquet",
+    )
     return tmp_path / "train.parquet"
 
 
@@ -161,10 +164,10 @@ def test_sample_is_the_first_rows(data: Path) -> None:
 
 def test_no_training_sequences(data: Path) -> None:
     frame = pl.read_parquet(data)
-    frame.with_columns(label=True).write_parquet(data)
+    write_parquet(frame.with_columns(label=True), data)
     with pytest.raises(UserError, match=r"train\.parquet gives no training sequence that is not labelled anomalous"):
         epoch(data, "deeplog", 1)
-    frame.head(0).write_parquet(data)
+    write_parquet(frame.head(0), data)
     with pytest.raises(UserError, match=r"train\.parquet gives no training sequence"):
         epoch(data, "flag-all", 1, sample_size=0)
 
@@ -173,7 +176,7 @@ def test_no_training_sequences(data: Path) -> None:
 def test_models_that_read_text_are_given_it(data: Path, templates: Path, module: str) -> None:
     with pytest.raises(UserError, match=r"needs the split's templates\.parquet; give it with --templates, or"):
         epoch(data, module, 1)
-    pl.read_parquet(templates).head(3).write_parquet(templates)
+    write_parquet(pl.read_parquet(templates).head(3), templates)
     with pytest.raises(UserError, match="The templates lack event 5, which occurs in training"):
         epoch(data, module, 1, templates=templates)
 
@@ -182,7 +185,7 @@ def test_models_that_read_text_are_given_it(data: Path, templates: Path, module:
 def test_supervised_models_need_both_labels(data: Path, templates: Path, module: str) -> None:
     frame = pl.read_parquet(data)
     for label, missing in ((True, "normal"), (False, "anomalous")):
-        frame.with_columns(label=pl.lit(label)).write_parquet(data)
+        write_parquet(frame.with_columns(label=pl.lit(label)), data)
         with pytest.raises(UserError, match=rf"train\.parquet gives no training sequence labelled {missing}, but"):
             epoch(data, module, 1, templates=templates)
 

@@ -10,7 +10,7 @@ import yaml
 
 from logassay import models, tune
 from logassay.errors import UserError
-from logassay.files import read_json, write_json
+from logassay.files import read_json, write_json, write_parquet
 from logassay.models.base import Scores
 from logassay.settings import sections
 
@@ -31,13 +31,16 @@ def write_part(path: Path, count: int, anomalous: int, seed: int) -> None:
     events = [list(range(start, start + 4)) for start in starts]
     for row in range(count - anomalous, count):
         events[row] = [8, 2, *events[row]]
-    pl.DataFrame(
-        {
-            "label": [row >= count - anomalous for row in range(count)],
-            "events": pl.Series(events, dtype=pl.List(pl.Int32)),
-            "gaps": pl.Series([[0.0] * len(each) for each in events], dtype=pl.List(pl.Float32)),
-        }
-    ).write_parquet(path)
+    write_parquet(
+        pl.DataFrame(
+            {
+                "label": [row >= count - anomalous for row in range(count)],
+                "events": pl.Series(events, dtype=pl.List(pl.Int32)),
+                "gaps": pl.Series([[0.0] * len(each) for each in events], dtype=pl.List(pl.Float32)),
+            }
+        ),
+        path,
+    )
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from logassay.corpus import Values, from_lists, read_corpus, read_values
 from logassay.errors import UserError
+from logassay.files import write_parquet
 from logassay.line_format import LineFormat
 from logassay.mutate import OPERATORS, Change, apply_change, propose, trace_origins
 from logassay.parse import parse
@@ -98,10 +99,10 @@ def test_blocks_do_not_show(parsed: Path, chunk_bytes: int) -> None:
 def split(folder: Path, grouping: Grouping) -> dict[Path, Path]:
     """Group the lines and make parts of the sequences, in another order; return the parts and where values go."""
     sequences, _ = group(folder / "lines.parquet", grouping, None)
-    sequences.write_parquet(folder / "sequences.parquet")
+    write_parquet(sequences, folder / "sequences.parquet")
     events = sequences.rename({"message_ids": "events"}).with_columns(pl.col("events").list.eval(pl.element() + 2))
-    events[::-1].write_parquet(folder / "train.parquet")
-    events.head(0).write_parquet(folder / "test.parquet")
+    write_parquet(events[::-1], folder / "train.parquet")
+    write_parquet(events.head(0), folder / "test.parquet")
     extract(folder / "raw.log", FORMATS["hdfs"], folder / "values.parquet")
     return {folder / f"{part}.parquet": folder / f"{part}_values.parquet" for part in ("train", "test")}
 
@@ -135,7 +136,7 @@ def test_each_event_has_the_numbers_of_its_line(parsed: Path, grouping: Grouping
 def test_the_scripts_write_the_same_bytes(parsed: Path) -> None:
     parts = split(parsed, Grouping("session"))
     align(parsed / "values.parquet", parsed / "lines.parquet", parsed / "sequences.parquet", parts, by="session")
-    pl.read_parquet(parsed / "test.parquet").write_parquet(parsed / "validation.parquet")
+    write_parquet(pl.read_parquet(parsed / "test.parquet"), parsed / "validation.parquet")
     names = ("values", "train_values", "test_values")
     before = {name: (parsed / f"{name}.parquet").read_bytes() for name in names}
     extraction = ["--input", "raw.log", "--format-name", "hdfs", "--format", json.dumps(CONFIG["formats"]["hdfs"])]
@@ -154,10 +155,10 @@ def test_files_that_do_not_belong_together_are_told(parsed: Path) -> None:
     parts = split(parsed, Grouping("session"))
     arguments = parsed / "values.parquet", parsed / "lines.parquet", parsed / "sequences.parquet"
     train = parsed / "train.parquet"
-    pl.read_parquet(train).with_columns(pl.col("events").list.head(1)).write_parquet(train)
+    write_parquet(pl.read_parquet(train).with_columns(pl.col("events").list.head(1)), train)
     with pytest.raises(UserError, match=r"train\.parquet and .*lines\.parquet are not of the same log"):
         align(*arguments, parts, by="session")
-    pl.read_parquet(parsed / "values.parquet").head(3).write_parquet(parsed / "values.parquet")
+    write_parquet(pl.read_parquet(parsed / "values.parquet").head(3), parsed / "values.parquet")
     with pytest.raises(UserError, match=r"values\.parquet and .*lines\.parquet are not of the same log"):
         align(*arguments, parts, by="session")
 
@@ -166,7 +167,7 @@ def test_values_of_another_split_are_told(parsed: Path) -> None:
     parts = split(parsed, Grouping("session"))
     align(parsed / "values.parquet", parsed / "lines.parquet", parsed / "sequences.parquet", parts, by="session")
     for other in ("sequences.parquet", "test.parquet"):
-        pl.read_parquet(parsed / other).rename({"message_ids": "events"}, strict=False).write_parquet(parsed / other)
+        write_parquet(pl.read_parquet(parsed / other).rename({"message_ids": "events"}, strict=False), parsed / other)
     with pytest.raises(UserError, match=r"test_values\.parquet holds the values of other sequences than .*train"):
         read_corpus(parsed / "train.parquet", values=parsed / "test_values.parquet")
     with pytest.raises(UserError, match="holds the values of other sequences than"):
@@ -243,15 +244,15 @@ def test_an_event_with_an_origin_is_the_parents(parent: list[int], operator: str
 def test_mutated_sequences_keep_the_numbers_of_their_parents(tmp_path: Path) -> None:
     values = {"sequence": [8, 3], "counts": [[2, 0], [1, 1]], "values": [[1.0, 2.0], [3.0, 4.0]]}
     types = {"sequence": pl.Int32, "counts": pl.List(pl.Int32), "values": pl.List(pl.Float32)}
-    pl.DataFrame(values, schema=types).write_parquet(tmp_path / "validation_values.parquet")
+    write_parquet(pl.DataFrame(values, schema=types), tmp_path / "validation_values.parquet")
     rows = {"sequence": [3, 8], "label": [True, True], "events": [[5, 9, 6], [6]], "gaps": [[0.0] * 3, [0.0]]}
     frame = pl.DataFrame(rows | {"origins": [[1, -1, 0], [1]]}, schema_overrides={"sequence": pl.Int32})
-    frame.write_parquet(tmp_path / "mutated.parquet")
+    write_parquet(frame, tmp_path / "mutated.parquet")
     found = read_mutated(tmp_path / "mutated.parquet", tmp_path / "validation_values.parquet").values
     assert found is not None
     assert found.counts.tolist() == [1, 1, 1, 0]
     np.testing.assert_array_equal(found.numbers, [4, np.nan, 3])
     assert read_mutated(tmp_path / "mutated.parquet", None).values is None
-    frame.with_columns(sequence=pl.lit(4, pl.Int32)).write_parquet(tmp_path / "mutated.parquet")
+    write_parquet(frame.with_columns(sequence=pl.lit(4, pl.Int32)), tmp_path / "mutated.parquet")
     with pytest.raises(UserError, match="holds the values of other sequences than the parents"):
         read_mutated(tmp_path / "mutated.parquet", tmp_path / "validation_values.parquet")

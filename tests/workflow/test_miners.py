@@ -16,9 +16,9 @@ BEFORE = {"simulate", "acquire", "parse", "sequence", "split"}
 
 
 @pytest.fixture(scope="module")
-def mined(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def mined(every_model: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A study with the default miner, run to its end."""
-    project = Project(tmp_path_factory.mktemp("mined") / "project")
+    project = every_model.copy(tmp_path_factory.mktemp("mined") / "project")
     project.build(merged(STUDY, BASE))
     return project
 

@@ -92,10 +92,9 @@ def test_a_truncated_archive_is_named(project: Project) -> None:
 
 
 @pytest.mark.parametrize("damage", ["flipped", "pickle"])
-def test_a_damaged_checkpoint_is_named_and_never_run(project: Project, damage: str) -> None:
-    changes = {"study": {"models": ["deeplog"], "epochs": 1, "protocols": ["labelled"]}}
-    project.build(merged(STUDY, changes))
-    checkpoint = next(project.root.glob("results/runs/**/model=deeplog/checkpoints/epoch_1.pt"))
+def test_a_damaged_checkpoint_is_named_and_never_run(built_project: Project, damage: str) -> None:
+    project = built_project
+    checkpoint = next(project.root.glob("results/runs/**/model=deeplog/checkpoints/epoch_2.pt"))
     if damage == "flipped":
         content = bytearray(checkpoint.read_bytes())
         content[len(content) // 2] ^= 1
@@ -103,7 +102,7 @@ def test_a_damaged_checkpoint_is_named_and_never_run(project: Project, damage: s
     else:
         # The opcodes of a pickle that would create a file called "owned" when loaded.
         checkpoint.write_bytes(b"cbuiltins\nopen\n(Vowned\nVw\ntR.")
-    said = sentence(project, {"study": changes["study"] | {"epochs": 2}})
-    assert "epoch_1.pt" in said
+    said = sentence(project, {"study": {"models": ["deeplog"], "epochs": 3, "protocols": ["labelled"]}})
+    assert "epoch_2.pt" in said
     assert ("is damaged" if damage == "flipped" else "is not a LogAssay checkpoint") in said
     assert not (project.root / "owned").exists()

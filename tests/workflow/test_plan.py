@@ -1,5 +1,6 @@
 """Large studies are planned in seconds."""
 
+import os
 import re
 import resource
 
@@ -19,11 +20,12 @@ MOST_SECONDS = 15
 
 def test_a_study_of_two_thousand_jobs_is_planned_in_seconds(project: Project) -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = project.snakemake("--dry-run", "--quiet", "rules", study=merged(STUDY, LARGE))
+    # In an environment of its own it is a child of this process, whose time is known.
+    done = project.snakemake("--dry-run", "--quiet", "rules", study=merged(STUDY, LARGE), env=dict(os.environ))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0, done.stdout[-3000:]
     jobs = re.search(r"^total +(\d+)$", done.stdout, re.MULTILINE)
     assert jobs is not None
     assert int(jobs[1]) >= 2_000
     # Processor time, since others may be using the machine; planning is a single thread.
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < MOST_SECONDS
+    assert 1 < after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < MOST_SECONDS

@@ -23,13 +23,14 @@ TABLES = {
     "studies/tiny/judge",
     "studies/tiny/report_en",
     "studies/tiny/report_ko",
+    "studies/tiny/manifest",
 }
 
 
 @pytest.fixture(scope="module")
-def judged(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def judged(every_model: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A model without epochs, judged on mutated sequences under both protocols; not to be changed."""
-    project = Project(tmp_path_factory.mktemp("prevalence") / "project")
+    project = every_model.copy(tmp_path_factory.mktemp("prevalence") / "project")
     project.build(merged(STUDY, CHANGES))
     return project
 

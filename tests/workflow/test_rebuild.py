@@ -7,19 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from tests.workflow.project import ROOT, STUDY, Project, merged
+from tests.workflow.project import EVERY, MODELS, STUDY, VARIANTS, Project, merged
 
-VARIANTS = yaml.safe_load((ROOT / "config/models.yaml").read_text())["models"]
-SMALL = {"logbert": "logbert-small"}
-"""The variant that stands for a module, where the first one is slow."""
-FIRST = {each["module"]: name for name, each in reversed(VARIANTS.items())}
-MODELS = [SMALL.get(name, name) for name in FIRST.values()]
-"""One variant of every model there is."""
 DEEP = [name for name in MODELS if VARIANTS[name]["framework"] == "torch"]
-EVERY = {"study": {"models": MODELS}}
-REPORTS = {"studies/tiny/report_en", "studies/tiny/report_ko"}
+MANIFEST = {"studies/tiny/manifest"}
+"""Written anew whenever anything else is, and when settings change that concern no result."""
+REPORTS = {"studies/tiny/report_en", "studies/tiny/report_ko"} | MANIFEST
 JUDGE = {"studies/tiny/judge"} | REPORTS
 COMPARE = {"studies/tiny/compare"} | JUDGE
 IMPORTED_BY = {"deeplog": ["deeplog-combined"], "deeplog-values": ["deeplog-combined"], "flag-all": ["never-flag"]}
@@ -59,14 +53,6 @@ def edited(path: Path, old: str, new: str) -> Iterator[None]:
         yield
     finally:
         path.write_text(before)
-
-
-@pytest.fixture(scope="module")
-def built_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The tiny study with every model, run to its end; not to be changed."""
-    project = Project(tmp_path_factory.mktemp("built") / "project")
-    project.build(merged(STUDY, EVERY))
-    return project
 
 
 def stale(project: Project, changes: dict[str, Any] | None = None) -> set[str]:
@@ -119,15 +105,15 @@ def test_targets_and_prevalences_concern_the_verdicts_only(built_once: Project, 
     assert stale(built_once, changes) == JUDGE
 
 
-def test_a_language_less_concerns_nothing(built_once: Project) -> None:
-    assert stale(built_once, {"report": {"languages": ["ko"]}}) == set()
+def test_a_language_less_concerns_the_manifest_only(built_once: Project) -> None:
+    assert stale(built_once, {"report": {"languages": ["ko"]}}) == MANIFEST
 
 
 def test_the_words_of_a_language_concern_its_reports_only(built_once: Project) -> None:
     path = built_once.root / "workflow/report/texts/ko.yaml"
     first = path.read_text().splitlines()[-1]
     with edited(path, first, f"{first}\n# A thought."):
-        assert stale(built_once) == {"studies/tiny/report_ko"}
+        assert stale(built_once) == {"studies/tiny/report_ko"} | MANIFEST
 
 
 def test_another_threshold_strategy_judges_again_from_saved_scores(built_once: Project) -> None:

@@ -277,7 +277,8 @@ def test_the_command_names_mistakes_before_anything_is_written(project: Project,
     assert not (project.root / "results").exists()
 
 
-def test_a_new_model_is_one_file_and_one_entry(project: Project) -> None:
+def test_a_new_model_is_one_file_and_one_entry(built_project: Project) -> None:
+    project = built_project
     (project.root / "scripts/logassay/models/alternation.py").write_text(TOY)
     changes = {
         "study": {"models": ["alternation", "flag-all"]},
@@ -291,7 +292,8 @@ def test_a_new_model_is_one_file_and_one_entry(project: Project) -> None:
     assert next(project.root.glob("results/runs/**/model=alternation/scores/epoch_1.parquet")).stat().st_size > 0
 
 
-def test_tuning_gives_a_variant_that_a_study_takes(project: Project) -> None:
+def test_tuning_gives_a_variant_that_a_study_takes(built_project: Project) -> None:
+    project = built_project
     changes = {"study": {"models": ["deeplog"]}, "tune": {"models": ["deeplog"], "trials": 2, "epochs": 1}}
     done = project.snakemake("--printshellcmds", "--", "tune_models", study=merged(STUDY, changes))
     assert done.returncode == 0, done.stdout[-5000:]

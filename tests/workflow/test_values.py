@@ -10,11 +10,10 @@ from tests.workflow.project import ROOT, STUDY, Project, merged
 
 SPLIT = "results/runs/dataset=simulated/grouping=session/split=chronological/seed=1"
 RUN = f"{SPLIT}/size=200/model=deeplog-combined"
-STUDY_OF_VALUES = merged(STUDY, {"study": {"models": ["deeplog-combined"], "epochs": 1}})
 
 
-def test_the_complete_deeplog_from_raw_log_to_evaluation(project: Project) -> None:
-    project.build(STUDY_OF_VALUES)
+def test_the_complete_deeplog_from_raw_log_to_evaluation(built_project: Project) -> None:
+    project = built_project
     facts = json.loads((project.root / RUN / "checkpoints/epoch_1.json").read_text())
     assert facts["templates_judged"] > 3
     command = [sys.executable, ROOT / "scripts/evaluate.py", "--checkpoint", f"{RUN}/checkpoints/epoch_1.pt"]

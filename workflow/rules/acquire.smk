@@ -9,6 +9,7 @@ rule simulate_log:
         raw=under("dataset", "raw.log"),
         labels=under("dataset", "labels.csv"),
         kinds=under("dataset", "kinds.csv"),
+        record=under("dataset", "raw.json"),
     log:
         log_of("dataset", "simulate"),
     benchmark:
@@ -27,12 +28,13 @@ rule simulate_log:
         "Simulating the log of {wildcards.dataset}"
     shell:
         "python {params.script} --sessions {params.sessions} --anomaly-share {params.share}"
-        " --seed {params.seed} --output {output.raw} --labels {output.labels} --kinds {output.kinds} --log {log}"
+        " --seed {params.seed} --output {output.raw} --labels {output.labels} --kinds {output.kinds} --record {output.record} --log {log}"
 
 
 rule download_log:
     output:
         raw=under("dataset", "raw.log"),
+        record=under("dataset", "raw.json"),
     log:
         log_of("dataset", "download"),
     benchmark:
@@ -49,14 +51,16 @@ rule download_log:
     message:
         "Downloading the log of {wildcards.dataset}"
     shell:
-        "python {params.script} --url {params.url:q} {params.checksums} --output {output.raw} --log {log}"
+        "python {params.script} --url {params.url:q} {params.checksums} --output {output.raw} --record {output.record} --log {log}"
 
 
 rule extract_labels:
     input:
         raw=raw_log,
+        made_by=raw_record,
     output:
         labels=under("dataset", "labels.csv"),
+        record=under("dataset", "labels.json"),
     log:
         log_of("dataset", "extract_labels"),
     benchmark:
@@ -69,10 +73,11 @@ rule extract_labels:
         code=code_digest("extract_member.py"),
         script=script("extract_member.py"),
         digest=raw_digest,
+        made_by=made_by_option,
         member=setting("datasets/{dataset}/labels/member"),
         expansion=setting("datasets/{dataset}/source/max_expansion"),
     message:
         "Taking the labels of {wildcards.dataset} from its archive"
     shell:
-        "python {params.script} --input {input.raw:q} --member {params.member:q}"
-        " --max-expansion {params.expansion} --output {output.labels} --log {log}"
+        "python {params.script} --input {input.raw:q} --member={params.member:q}"
+        " --max-expansion {params.expansion} {params.made_by} --output {output.labels} --record {output.record} --log {log}"

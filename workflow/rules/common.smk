@@ -10,20 +10,27 @@ import sys
 import time
 from pathlib import Path
 
+from snakemake import __version__ as snakemake_version
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 import yaml
 
-from logassay import settings
+from logassay import resume, settings
 from logassay.digest import code_digest, file_digest
-from logassay.errors import UserError, harmless
-from logassay.sources import log_files, own_files
+from logassay.errors import LESS_MEMORY, UserError, harmless
+from logassay.sources import as_argument, is_outside, log_files, own_files, shown
 from logassay.time_format import is_utc
 
 # Jobs call plain `python`: the one that runs Snakemake, unless an activated conda environment comes before it.
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
+if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+    # conda puts an environment where the one that was active stands in PATH, perhaps behind the folder above: to the front.
+    shell.prefix('set -euo pipefail; export PATH="$CONDA_PREFIX/bin:$PATH"; ')
+    # Neither Python nor pip of an environment may find packages in the user's own folder.
+    os.environ.update(PYTHONNOUSERSITE="1")
 
 # An epoch chain is a recursion for Snakemake; its default limit ends at about 450 epochs.
 sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))
@@ -34,6 +41,11 @@ try:
     )
 except UserError as error:
     raise WorkflowError(harmless(str(error)))
+
+# Open as long as this run lasts. A run that was killed has left its lock and unfinished files to the next one.
+RUNNING, CLEARED = resume.begin(Path("results"), Path(".snakemake/locks"), main=workflow.is_main_process)
+for sentence in CLEARED:
+    print(sentence, file=sys.stderr)
 
 STUDY = config["study"]
 STARTED = time.time()
@@ -156,13 +168,23 @@ def checkpoint_of(wildcards):
     return under("model", f"checkpoints/epoch_{{epoch}}.{suffix}").format(**wildcards)
 
 
-def failures():
-    """What the jobs of this run that failed said last, from their logs."""
+def failures(logs):
+    """What the jobs of this run that failed said last, by their logs, and why others failed, by those of Snakemake."""
     said = []
+    told = "".join(Path(path).read_text(encoding="utf-8", errors="replace") for path in logs)
+    failed = set(re.findall(r"^ +log: (\S+) \(check log file", told, re.MULTILINE))
     for path in sorted(Path("results/logs").rglob("*.log")):
-        if path.stat().st_mtime >= STARTED:
+        if path.stat().st_mtime >= STARTED or str(path) in failed:
             text = path.read_text(encoding="utf-8", errors="replace")
-            said += [line.split(" ERROR ", 1)[1] for line in text.split("\n") if " ERROR " in line][-1:]
+            errors = [line.split(" ERROR ", 1)[1] for line in text.split("\n") if " ERROR " in line][-1:]
+            if str(path) in failed and not errors:
+                errors = [f"The job of {path} was ended without a word; if that was for want of memory, {LESS_MEMORY}."]
+            said += errors
+    for path in re.findall(r"has older modification time .* than input (.+) \(\d", told):
+        said.append(
+            f"{path} is from the future: the clock was set back, or never right where it was made. Run Snakemake again, "
+            "which gives results older times; a file of your own needs `touch` before."
+        )
     return list(dict.fromkeys(map(harmless, said)))
 
 
@@ -171,6 +193,52 @@ def study_runs():
     names = ("dataset", "grouping", "split", "seed", "size", "model")
     values = (STUDY[name] for name in ("datasets", "groupings", "splits", "seeds", "sample_sizes", "models"))
     return [dict(zip(names, combination)) for combination in itertools.product(*values)]
+
+
+# resources
+
+# What a job asks a cluster for. On one computer it limits nothing, and nowhere does a result depend on it. Measured at
+# half a million sequences: an epoch of DeepLog takes 25 MB and 4 s for each megabyte of train.parquet, and scoring 15 MB;
+# at 11 million lines, reading a log takes 5 s for each gigabyte. Slow models, slow disks and packed files need more.
+
+# The Snakemake that starts a job on its node, and the one in it that runs the command.
+AROUND_MB = 400
+
+
+def growing(base, per_mb=0):
+    """Function that gives a base and so much for each megabyte that a job reads, doubled with each further attempt."""
+
+    def amount(wildcards, input, attempt):
+        # A chain of epochs is submitted before its checkpoints exist, and they are small.
+        read = sum(os.path.getsize(path) for path in input if "/checkpoints/" not in path) / 1e6
+        return round(base + per_mb * read) * 2 ** (attempt - 1)
+
+    return amount
+
+
+# Jobs that keep to compute.memory_mb: they read logs, or group or encode sequences.
+READER = {"mem_mb": growing(config["compute"]["memory_mb"] + AROUND_MB), "runtime": growing(30, 0.02)}
+# Jobs that load a model and all sequences.
+MODEL = {"mem_mb": growing(config["compute"]["model_memory_mb"] + AROUND_MB, 40), "runtime": growing(10, 2)}
+
+# Ten minutes for each trial.
+TUNING = MODEL | {"runtime": growing(10 * config["tune"]["trials"], 2 * config["tune"]["trials"])}
+
+
+def gpus(wildcards):
+    """Number of graphics cards of a job with a model."""
+    return int(config["compute"]["device"] == "cuda" and wildcards.model in models_with("torch"))
+
+
+# Where all epochs of a model are one job of a cluster, the name of this group; on one computer there are no groups.
+EPOCHS_GROUP = "epochs_{model}" if config["compute"]["epochs_in_one_job"] else None
+
+
+# On a cluster, these run where Snakemake does: nodes may not reach the network, and the others are done in a second.
+localrules:
+    download_log,
+    bundle_charts,
+    summarise_epochs,
 
 
 # acquire
@@ -210,6 +278,17 @@ def raw_log(wildcards):
     return [ancient(str(path)) for path in own] or [under("dataset", "raw.log").format(**wildcards)]
 
 
+def raw_record(wildcards):
+    """The record of what an acquire rule made; there is none of the user's files."""
+    ours = not own_files(config["datasets"][wildcards.dataset]["source"])
+    return [under("dataset", "raw.json").format(**wildcards)] if ours else []
+
+
+def made_by_option(wildcards, input):
+    """Command-line option for such a record."""
+    return f"--made-by {input.made_by}" if input.made_by else ""
+
+
 def raw_digest(wildcards):
     """Digests of the user's raw log; other logs are made by a rule, which Snakemake keeps track of."""
     return own_digests(wildcards.dataset)
@@ -233,7 +312,7 @@ def raw_options(wildcards):
     """Command-line options that name the raw log; patterns as such, for they may find more than a line can hold."""
     source = config["datasets"][wildcards.dataset]["source"]
     own = own_files(source) or [under("dataset", "raw.log").format(**wildcards)]
-    member = ["--member", source["member"]] if source["member"] else []
+    member = [f"--member={source['member']}"] if source["member"] else []
     return shlex.join(["--input", *own, *member, "--max-expansion", str(source["max_expansion"])])
 
 
@@ -304,9 +383,17 @@ def label_file(key):
             return under("dataset", "labels.csv").format(**wildcards)
         labels = dataset["labels"] or {}
         own = labels.get(key) or (labels.get("intervals") if key == "file" else None)
-        return ancient(own) if own else []
+        return ancient(as_argument(own)) if own else []
 
     return path
+
+
+def label_record(wildcards):
+    """The record of what made these files; there is none of the user's."""
+    if "simulate" in config["datasets"][wildcards.dataset]["source"]:
+        return raw_record(wildcards)
+    ours = wildcards.dataset in labels_in_archive()
+    return [under("dataset", "labels.json").format(**wildcards)] if ours else []
 
 
 def label_digest(wildcards):
@@ -324,7 +411,7 @@ def label_options(wildcards, input):
     options = ["--labels", input.labels] if input.labels else []
     options += ["--kinds", input.kinds] if input.kinds else []
     options += ["--label-columns", *(labels[key] for key in ("key", "label", "normal", "anomalous"))] if labels else []
-    options += ["--listed", labels["listed"]] if labels and labels["listed"] else []
+    options += [f"--listed={labels['listed']}"] if labels and labels["listed"] else []
     return shlex.join(options)
 
 
@@ -603,25 +690,44 @@ def study_models():
 def study_config(wildcards):
     """The study as JSON: what a study file may hold, of what the study uses.
 
-    As a function of wildcards that it does not need: in a text, Snakemake would take the braces of patterns for wildcards.
+    Without the datasets and models that name files outside of the working folder, for files of advice are handed on. As a
+    function of wildcards that it does not need: in a text, Snakemake would take the braces of patterns for wildcards.
     """
     used = {"study": STUDY, "evaluation": config["evaluation"], "templates": config["templates"]}
-    for section in ("datasets", "groupings", "splits", "models"):
+    for section in ("groupings", "splits"):
         used[section] = {name: config[section][name] for name in STUDY[section]}
-    formats = dict.fromkeys(entry["format"] for entry in used["datasets"].values() if entry["format"])
-    used["formats"] = {name: config["formats"][name] for name in formats}
+    for section in ("datasets", "models"):
+        entries = {name: config[section][name] for name in STUDY[section]}
+        used[section] = {name: entry for name, entry in entries.items() if may_be_shown(entry)}
+    formats = dict.fromkeys(config["datasets"][name]["format"] for name in STUDY["datasets"])
+    used["formats"] = {name: config["formats"][name] for name in formats if name}
     return json.dumps(used)
 
 
-def study_file():
+def may_be_shown(entry):
+    """Whether an entry of a dataset or a model names no file that only its name may be shown of."""
+    source, labels = entry.get("source", {}), entry.get("labels") or {}
+    paths = [*own_files(source), source.get("local"), entry.get("hyper", {}).get("vectors")]
+    paths += [each["file"] for each in [*source.get("sessions", []), source.get("templates") or {}] if each]
+    paths += [labels.get(key) for key in ("file", "kinds", "intervals")]
+    outside = any(isinstance(path, str) and path and is_outside(path) for path in paths)
+    return config["report"]["full_paths"] or not outside
+
+
+def configuration_files():
+    """The files of the study's settings, as the reports show them."""
+    named = map(str, workflow.overwrite_configfiles)
+    return [os.path.relpath(path) if config["report"]["full_paths"] else shown(path) for path in named]
+
+
+def study_file(wildcards):
     """The file of the study's settings: the first that was named, or the default study's."""
-    named = [os.path.relpath(path) for path in workflow.overwrite_configfiles]
-    return named[0] if named else beside_snakefile("config/config.yaml")
+    return (configuration_files() or [beside_snakefile("config/config.yaml")])[0]
 
 
-def reproduction():
+def reproduction(wildcards):
     """The command line that makes the study's results."""
-    files = [os.path.relpath(path) for path in workflow.overwrite_configfiles]
+    files = configuration_files()
     return shlex.join(["snakemake", "--cores", "all", *(["--configfile", *files] if files else [])])
 
 
@@ -646,3 +752,16 @@ PAGE_FILES = [
 
 
 FIGURES = ["metrics_by_epoch", "roc"] + (["learning_curve"] if len(STUDY["sample_sizes"]) > 1 else [])
+
+
+# manifest
+
+
+def used_config(wildcards):
+    """What the study uses of the configuration, as JSON."""
+    return json.dumps(settings.used(config))
+
+
+def manifest_options():
+    """Command-line options for what else the manifest tells, if it was asked for."""
+    return " ".join(f"--{name.replace('_', '-')}" for name in ("identify", "full_paths") if config["report"][name])

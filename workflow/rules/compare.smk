@@ -34,6 +34,7 @@ rule compare_runs:
             category="Comparison",
             labels={"figure": "table"},
         ),
+        costs=of_study("costs.csv"),
         markdown=of_study("comparison.md"),
         figures=[study_figure(name) for name in FIGURES],
     log:
@@ -53,5 +54,5 @@ rule compare_runs:
         "Comparing the runs of study {params.study}"
     shell:
         "python {params.script} --epochs {input} --study {params.study} --templates-fit-on {params.fit_on}"
-        " --parquet {output.parquet} --csv {output.csv} --markdown {output.markdown} --figures-dir {params.folder}"
+        " --parquet {output.parquet} --csv {output.csv} --costs {output.costs} --markdown {output.markdown} --figures-dir {params.folder}"
         " {params.learning_curve} --log {log}"

@@ -19,7 +19,8 @@ rule encode_sequences:
     conda:
         "../../envs/data.yaml"
     resources:
-        mem_mb=config["compute"]["memory_mb"],
+        **READER,
+        memory_mb=config["compute"]["memory_mb"],
     params:
         code=code_digest("encode_sequences.py"),
         script=script("encode_sequences.py"),
@@ -27,5 +28,5 @@ rule encode_sequences:
         "Encoding sequences of {wildcards.dataset} ({wildcards.split}, seed {wildcards.seed})"
     shell:
         "python {params.script} --sequences {input.sequences} --split {input.split}"
-        " --message-events {input.message_events} --templates {input.templates} --memory-mb {resources.mem_mb} --train {output.train}"
+        " --message-events {input.message_events} --templates {input.templates} --memory-mb {resources.memory_mb} --train {output.train}"
         " --validation {output.validation} --test {output.test} --report {output.report} --log {log}"

@@ -27,8 +27,8 @@ rule judge_study:
         fit_on=config["templates"]["fit_on"],
         models=study_models(),
         config=study_config,
-        reproduce=reproduction(),
-        study_file=study_file(),
+        reproduce=reproduction,
+        study_file=study_file,
         variants=sorted(config["models"]),
     message:
         "Judging study {params.study}"
@@ -37,5 +37,5 @@ rule judge_study:
         " --strategy {params.strategy} --false-positive-rate {params.false_positive_rate}"
         " --targets {params.targets:q} --prevalences {params.prevalences:q} --templates-fit-on {params.fit_on}"
         " --models {params.models:q} --config {params.config:q} --reproduce {params.reproduce:q}"
-        " --study-file {params.study_file} --variants {params.variants}"
+        " --study-file {params.study_file:q} --variants {params.variants}"
         " --output {output.verdicts} --advice-dir {output.advice} --log {log}"

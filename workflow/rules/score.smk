@@ -18,6 +18,9 @@ rule score_sequences:
     conda:
         "../../envs/models.yaml"
     threads: config["compute"]["model_threads"]
+    resources:
+        **MODEL,
+        gpu=gpus,
     params:
         code=model_code("score_sequences.py"),
         script=script("score_sequences.py"),
@@ -48,6 +51,9 @@ rule score_mutated:
     conda:
         "../../envs/models.yaml"
     threads: config["compute"]["model_threads"]
+    resources:
+        **MODEL,
+        gpu=gpus,
     params:
         code=model_code("score_sequences.py"),
         script=script("score_sequences.py"),

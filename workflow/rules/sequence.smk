@@ -6,6 +6,7 @@ rule group_sequences:
         lines=under("dataset", "lines.parquet"),
         labels=label_file("file"),
         kinds=label_file("kinds"),
+        made_by=label_record,
     output:
         sequences=under("grouping", "sequences.parquet"),
         report=under("grouping", "sequences.json"),
@@ -17,7 +18,8 @@ rule group_sequences:
         "../../envs/data.yaml"
     threads: config["compute"]["parse_threads"]
     resources:
-        mem_mb=config["compute"]["memory_mb"],
+        **READER,
+        memory_mb=config["compute"]["memory_mb"],
     params:
         code=code_digest("group_sequences.py"),
         script=script("group_sequences.py"),
@@ -27,8 +29,9 @@ rule group_sequences:
         stride=option("stride", "groupings/{grouping}/stride"),
         label=setting("groupings/{grouping}/label"),
         labels=label_options,
+        made_by=made_by_option,
     message:
         "Grouping the lines of {wildcards.dataset} by {wildcards.grouping}"
     shell:
         "python {params.script} --lines {input.lines} --by {params.by} {params.length} {params.stride}"
-        " --label {params.label} {params.labels} --memory-mb {resources.mem_mb} --output {output.sequences} --report {output.report} --log {log}"
+        " --label {params.label} {params.labels} {params.made_by} --memory-mb {resources.memory_mb} --output {output.sequences} --report {output.report} --log {log}"

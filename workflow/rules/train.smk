@@ -16,9 +16,14 @@ rule train_epoch:
         benchmark_of("model", "train_epoch_{epoch}")
     wildcard_constraints:
         model=one_of(models_with("torch")),
+    group:
+        EPOCHS_GROUP
     conda:
         "../../envs/models.yaml"
     threads: config["compute"]["model_threads"]
+    resources:
+        **MODEL,
+        gpu=gpus,
     params:
         code=model_code("train_epoch.py"),
         script=script("train_epoch.py"),

@@ -19,6 +19,9 @@ rule tune_model:
     conda:
         "../../envs/models.yaml"
     threads: config["compute"]["model_threads"]
+    resources:
+        **TUNING,
+        gpu=gpus,
     params:
         code=model_code("tune_model.py"),
         script=script("tune_model.py"),

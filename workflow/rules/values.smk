@@ -4,6 +4,7 @@
 rule extract_values:
     input:
         raw=raw_log,
+        made_by=raw_record,
     output:
         values=under("dataset", "values.parquet"),
     log:
@@ -15,17 +16,20 @@ rule extract_values:
     conda:
         "../../envs/data.yaml"
     threads: config["compute"]["parse_threads"]
+    resources:
+        **READER,
     params:
         code=code_digest("extract_values.py"),
         script=script("extract_values.py"),
         raw=raw_options,
+        made_by=made_by_option,
         digest=raw_digest,
         format_name=format_name,
         format=format_json,
     message:
         "Extracting the numbers in the log of {wildcards.dataset}"
     shell:
-        "python {params.script} {params.raw} --format-name {params.format_name}"
+        "python {params.script} {params.raw} {params.made_by} --format-name {params.format_name}"
         " --format {params.format:q} --threads {threads} --output {output.values} --log {log}"
 
 
