@@ -34,13 +34,13 @@ report: $(VENV)/.ready
 
 # Runs the study where its results are not up to date, then writes results/bundles/NAME.tar.gz. INPUTS=no leaves your logs out.
 bundle: $(VENV)/.ready
-	$(BIN)/snakemake --cores all $(if $(STUDY),--configfile "$$STUDY")
+	$(BIN)/snakemake --cores all --rerun-incomplete $(if $(STUDY),--configfile "$$STUDY")
 	@$(BIN)/python scripts/bundle_study.py $(if $(STUDY),--study "$$STUDY") $(if $(filter no,$(INPUTS)),--without-inputs)
 
 # In the folder of an unpacked bundle: its study from raw log to reports, then whether the tables are the expected ones.
 reproduce: $(VENV)/.ready
 	@$(BIN)/python scripts/check_reproduction.py --inputs
-	$(BIN)/snakemake --cores all --configfile bundle/study.yaml
+	$(BIN)/snakemake --cores all --rerun-incomplete --configfile bundle/study.yaml
 	@$(BIN)/python scripts/check_reproduction.py
 
 # What in results/ is damaged, or does not match its inputs, the code or the configuration any more; with remedies.

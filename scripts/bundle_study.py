@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from logassay import bundle, cli, settings
+from logassay import bundle, cli, resume, settings
 
 ROOT = Path()
 
@@ -38,6 +38,8 @@ def run(args: argparse.Namespace) -> None:
     name = config["study"]["name"]
     output = args.output or Path("results", "bundles", f"{name}.tar.gz")
     command = ["snakemake", "--cores", "all", *(["--configfile", *map(str, args.study)] if args.study else [])]
+    # A run that starts meanwhile would take the unfinished archive for a killed one's.
+    note, _ = resume.begin(Path("results"), Path(".snakemake", "locks"), main=False)
     facts = bundle.pack_study(
         ROOT,
         settings.used(config),
@@ -46,6 +48,8 @@ def run(args: argparse.Namespace) -> None:
         remedy=f"run `{shlex.join(command)}` first",
         with_inputs=not args.without_inputs,
     )
+    if note:
+        note.close()
     print(f"{output}: {output.stat().st_size / 1e6:.1f} MB; unpack it and run `make reproduce` there.")
     if facts["changes"]:
         print(

@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 
 from logassay import cli, manifest
-from logassay.files import write_text
+from logassay.files import sha256_of, write_json, write_text
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -39,6 +39,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--identify", action="store_true", help="tell the names of the machine and its user")
     add("--full-paths", action="store_true", help="name files outside of the working folder with their whole path")
     add("--output", type=Path, required=True, metavar="FILE", help="ro-crate-metadata.json to write")
+    add("--record", type=Path, required=True, metavar="FILE", help="its SHA-256 to write (JSON)")
     return parser
 
 
@@ -56,8 +57,8 @@ def run(args: argparse.Namespace) -> None:
         identify=args.identify,
         full_paths=args.full_paths,
     )
-    # JSON-LD has no room for the seal of other JSON files.
     write_text(args.output, text)
+    write_json(args.record, {"made": {"manifest": sha256_of(args.output)}})
     cli.log.info("%s", args.output)
 
 

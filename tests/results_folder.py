@@ -12,8 +12,10 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 
+from logassay.manifest import MANIFEST, RECORD
+
 LEFT_OUT = ("logs", "benchmarks", "cache")
-MANIFEST = "ro-crate-metadata.json"
+TIMES = (MANIFEST, RECORD)
 
 MEASURED = frozenset(
     {
@@ -44,7 +46,7 @@ def digests(results: Path) -> dict[str, str]:
 
     Files that hold measured times or memory (see `MEASURED`) are digested without these, and without their seal.
     """
-    found = sorted(path for path in results.rglob("*") if path.is_file() and path.name != MANIFEST)
+    found = sorted(path for path in results.rglob("*") if path.is_file() and path.name not in TIMES)
     named = {path.relative_to(results): path for path in found}
     return {name.as_posix(): digest(path) for name, path in named.items() if name.parts[0] not in LEFT_OUT}
 

@@ -24,11 +24,10 @@ import yaml
 from logassay.compare import SECTION
 from logassay.errors import UserError, harmless
 from logassay.files import atomic_path, read_json, sha256_of
-from logassay.manifest import BUNDLE, installed, leaves, machine, public, revision, setting
+from logassay.manifest import BUNDLE, MANIFEST, installed, leaves, machine, public, revision, setting
 from logassay.sources import is_outside, log_files, own_files
 from logassay.versions import PACKAGES
 
-MANIFEST = "ro-crate-metadata.json"
 TABLES = ("comparison.md", "comparison.csv", "comparison.parquet")
 PROJECT = (
     *("CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "README.md", "Snakefile", "pyproject.toml"),

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from logassay.errors import UserError
-from logassay.files import TRAILER, damaged, write_bytes
+from logassay.files import TRAILER, damaged, unreadable, write_bytes
 
 FORMAT = 1
 """Version of the layout; a checkpoint of another version is refused."""
@@ -62,8 +62,8 @@ def load(path: Path) -> dict[str, Any]:
         if path.exists() and not path.is_file():
             raise _foreign(path)  # a device or a pipe, which may never end
         data = path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist; check the path or train the epoch with Snakemake.") from None
+    except OSError as error:
+        raise unreadable(path, error) from None
     if not is_sealed(data):
         if not data or data.startswith(b"PK") or data[:-DIGEST].endswith(TRAILER):
             raise damaged(path, "its content does not match its checksum")

@@ -30,6 +30,9 @@ from logassay.digest import file_digest
 from logassay.files import read_json, result_digest
 from logassay.sources import is_outside, shown
 
+MANIFEST = "ro-crate-metadata.json"
+RECORD = "manifest.json"
+"""Beside a manifest: its SHA-256, sealed, for JSON-LD has no room for the seal of other JSON files."""
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 TERMS = "https://w3id.org/ro/terms/workflow-run/context"
 MIT = "https://spdx.org/licenses/MIT"

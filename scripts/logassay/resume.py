@@ -12,8 +12,9 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 from logassay.errors import NOT_WRITABLE
 
@@ -30,7 +31,9 @@ SLACK = 60.0
 def begin(results: Path, locks: Path, *, main: bool) -> tuple[IO[bytes] | None, list[str]]:
     """Note that a run is at work on `results`, and if no other is, clear away what killed ones left there.
 
-    The system forgets the note when the process ends, however that happens; a lock file of Snakemake's it does not.
+    The system forgets the note when the process ends, however that happens; a lock file of Snakemake's it does not. Not
+    every file system tells one machine of the notes of others, so the file says in words which machines have been here:
+    what one of them may still be at work on is left alone.
 
     Parameters
     ----------
@@ -39,27 +42,36 @@ def begin(results: Path, locks: Path, *, main: bool) -> tuple[IO[bytes] | None, 
     locks : Path
         Folder of Snakemake's lock files.
     main : bool
-        Whether this process is a run of its own, and not a part of one on another machine.
+        Whether this process is a run of its own, and not a part of one, such as a job on another machine.
 
     Returns
     -------
     tuple
         The note, to be kept open for as long as the run lasts (None where the file system has no such notes, or cannot
-        be written), and what was cleared away, in sentences.
+        be written), and what was cleared away or was not, in sentences.
     """
     os.environ[RUN] = f"{os.getpid()}:{_room()}"
     said: list[str] = []
     try:
         path = results / "cache" / "running"
         path.parent.mkdir(parents=True, exist_ok=True)
-        note = path.open("ab")
+        note = path.open(
+            "a+b", buffering=0
+        )  # NFS lends no shared note to who cannot read, and no other to who cannot write
         if main:
             try:
                 fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                said = clear(results, locks)
+                said = _begin_alone(note, results, locks)
             except BlockingIOError:
-                said = ["Another Snakemake is at work in this folder; what both want to make, only one of them may."]
+                said = [
+                    "Another Snakemake, or a job of one that was killed, is at work in this folder; nothing is cleared."
+                    " If the folder cannot be locked now: wait until that is over, or end it (on Slurm `scancel` its "
+                    "jobs), then run `snakemake --unlock`."
+                ]
         fcntl.flock(note, fcntl.LOCK_SH)
+        if _here() not in _owners(note):
+            with suppress(OSError):  # a full disk takes no line, but the note holds
+                note.write(f"{' '.join(_here())}\n".encode())
     except OSError as error:
         if error.errno in NOT_WRITABLE:
             said = [f"{results} cannot be written ({error.strerror}); make it writable if a job is to run."]
@@ -67,52 +79,114 @@ def begin(results: Path, locks: Path, *, main: bool) -> tuple[IO[bytes] | None, 
     return note, said
 
 
+def _begin_alone(note: IO[bytes], results: Path, locks: Path) -> list[str]:
+    """Clear away what killed runs left, unless it may be that of a run that this machine would not know of."""
+    host, boot = _here()
+    # One kernel knows of all its notes; and of what ran before a machine was started anew, nothing runs.
+    elsewhere = [name for name, start in _owners(note) if name != host and (not boot or start != boot)]
+    if elsewhere and any(locks.glob("*.lock")):
+        names = ", ".join(dict.fromkeys(elsewhere))
+        return [
+            f"This folder was last used on {names}, so nothing is cleared away; if no Snakemake and no job of one runs "
+            "there any more (on Slurm `scancel` them), run `snakemake --unlock`, then this again."
+        ]
+    said = clear(results, locks)
+    note.truncate(0)
+    return said
+
+
+def _here() -> tuple[str, str]:
+    """Return the names of this machine and of the time since it was started; the latter is empty where it has none."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        boot = ""
+    return os.uname().nodename, boot
+
+
+def _owners(note: IO[bytes]) -> list[tuple[str, str]]:
+    """Return the machines that have been at work here since it was last known that none is."""
+    note.seek(0)
+    lines = note.read().decode(errors="replace").splitlines()
+    return [(host, boot) for host, _, boot in (line.partition(" ") for line in lines)]
+
+
 def clear(results: Path, locks: Path) -> list[str]:
-    """Remove the locks and unfinished files of killed runs and let no file be from the future; say what was done."""
+    """Remove the locks and unfinished files of killed runs and let no file be from the future; say what was done.
+
+    What cannot be removed or looked into, such as a colleague's file or a folder of the system's, is told and left.
+    """
     said = []
-    stale = list(locks.glob("*.lock"))
-    for lock in stale:
-        lock.unlink(missing_ok=True)
+    failed: list[str] = []
+    stale = 0
+    for lock in locks.glob("*.lock"):
+        with _told(lock, failed):
+            lock.unlink()
+            stale += 1
     if stale:
         said.append("The last run was killed; its lock has been removed.")
     left = 0
     times: dict[Path, float] = {}
-    for entry in _walk(results):
-        if LEFTOVER.fullmatch(entry.name):
-            left += 1
-            shutil.rmtree(entry) if entry.is_dir() else Path(entry).unlink(missing_ok=True)
-        elif not entry.is_dir():
-            times[Path(entry)] = entry.stat(follow_symlinks=False).st_mtime
+    for entry in _walk(results, failed):
+        with _told(entry.path, failed):
+            folder = entry.is_dir(follow_symlinks=False)
+            if LEFTOVER.fullmatch(entry.name):
+                shutil.rmtree(entry) if folder else Path(entry).unlink()
+                left += 1
+            elif not folder:
+                times[Path(entry)] = entry.stat(follow_symlinks=False).st_mtime
     if left:
         said.append(f"Unfinished files of jobs that were killed have been removed: {left}.")
-    aged = make_past(times, time.time())
+    aged = make_past(times, time.time(), failed)
     if aged:
         said.append(f"The clock was set back: {aged} results had times in the future; they have older ones now.")
+    if failed:
+        more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
+        said.append(
+            f"Left as it is, since it cannot be read or cleared away: {failed[0]}{more}; its owner can delete it."
+        )
     return said
 
 
-def _walk(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Yield what is below a folder; not what is in a leftover."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            yield entry
-            if entry.is_dir(follow_symlinks=False) and not LEFTOVER.fullmatch(entry.name):
-                yield from _walk(Path(entry))
+@contextmanager
+def _told(path: Path | str, failed: list[str]) -> Iterator[None]:
+    """Keep what went wrong with a path instead of raising it; that it is gone already is nothing."""
+    try:
+        yield
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        failed.append(f"{path} ({error.strerror})")
 
 
-def make_past(times: dict[Path, float], now: float) -> int:
+def _walk(folder: Path, failed: list[str]) -> Iterator[os.DirEntry[str]]:
+    """Yield what is below a folder; not what is in a leftover, or in a folder that cannot be read."""
+    entries: list[os.DirEntry[str]] = []
+    with _told(folder, failed), os.scandir(folder) as found:
+        entries.extend(found)
+    for entry in entries:
+        yield entry
+        if entry.is_dir(follow_symlinks=False) and not LEFTOVER.fullmatch(entry.name):
+            yield from _walk(Path(entry), failed)
+
+
+def make_past(times: dict[Path, float], now: float, failed: list[str]) -> int:
     """Give files from the future times before all others, in the order they have; return their number.
 
     Whatever else is newer: with such times at most too much is made again, and nothing that is stale seems fresh.
+    What went wrong is added to `failed`.
     """
     future = {path: when for path, when in times.items() if when > now + SLACK}
     if not future:
         return 0
     latest = min((when for path, when in times.items() if path not in future), default=now) - 1
     shift = max(future.values()) - latest
+    changed = 0
     for path, when in future.items():
-        os.utime(path, (when - shift, when - shift), follow_symlinks=False)
-    return len(future)
+        with _told(path, failed):
+            os.utime(path, (when - shift, when - shift), follow_symlinks=False)
+            changed += 1
+    return changed
 
 
 def end_with_run() -> None:
@@ -127,7 +201,7 @@ def end_with_run() -> None:
         run = os.pidfd_open(int(number))
     except OSError as error:
         if error.errno == errno.ESRCH:
-            os._exit(GONE)
+            _end()
         return
     threading.Thread(target=_wait_for_end, args=(run,), daemon=True).start()
 
@@ -136,12 +210,20 @@ def _wait_for_end(run: int) -> None:
     waiting = select.poll()
     waiting.register(run, select.POLLIN)
     waiting.poll()
+    _end()
+
+
+def _end() -> NoReturn:
+    """End this process, whatever it is at; what is said waits for no lock of another thread's."""
+    with suppress(OSError):
+        os.write(2, b"error: this job ends, for the Snakemake that started it is gone; run Snakemake again.\n")
     os._exit(GONE)
 
 
 def _room() -> str:
     """Return what tells apart machines' and containers' process numbers, where there is such a thing."""
     try:
-        return str(os.stat("/proc/self/ns/pid").st_ino)
+        # A machine's own room has the same number on every machine.
+        return f"{_here()[1]}-{os.stat('/proc/self/ns/pid').st_ino}"
     except OSError:
         return ""

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -268,6 +269,12 @@ def _check_log(name: str, source: dict[str, Any], labels: dict[str, Any]) -> Non
         if not found:
             raise UserError(f"datasets.{name}.source.file: there is no file '{text}'; correct the path.")
         files += found
+    address = urlsplit(source.get("url") or "")
+    if "@" in address.netloc or address.query not in ("", "download=1"):
+        raise UserError(
+            f"datasets.{name}.source.url holds a user, a password or a query, which might be secret and would stand in "
+            "reports and bundles; download the file yourself and name it with 'file'."
+        )
     if not own and source.get("url") is not None and not (source["sha256"] or source["md5"]):
         raise UserError(f"datasets.{name}.source.url has neither 'sha256' nor 'md5'; give a checksum of what it holds.")
     if "file" in source and source["sha256"] and len(files) > 1:

@@ -4,12 +4,11 @@ Files are compared with their seals, with the records beside them of what was ma
 studies, and with what is remembered of the user's files. Whether code or configuration changed is for Snakemake to say.
 """
 
-import json
+import fcntl
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence, Set
-from contextlib import suppress
+from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,12 @@ from urllib.parse import unquote
 from logassay.cli import progress
 from logassay.digest import stamp_of
 from logassay.errors import UserError
-from logassay.files import MARKS, check, read_json, sha256_of
+from logassay.files import MARKS, check, parse_json, read_json, sha256_of
+from logassay.manifest import MANIFEST, RECORD, Records
+from logassay.resume import LEFTOVER
 
-MANIFEST = "ro-crate-metadata.json"
+CACHE = "cache/input_digests.json"
+"""Below the results: what is remembered of the user's files. No job makes it, and all can do without."""
 PLACES = {
     "raw": ["raw.log"],
     "labels": ["labels.csv"],
@@ -33,10 +35,6 @@ PLACES = {
     "mutated_scores": ["pseudo/{ratio}/scores/epoch_{epoch}.parquet"],
 }
 """Where the file of a role lies, in the folder of the record that names the role or above; others are ROLE.parquet."""
-LEFTOVER = re.compile(r"\..+\.(part|pieces)")
-"""Names of temporary files and folders."""
-
-
 FOLLOWS = "it is made from what will be made anew"
 STATUS = {
     "missing": "it is missing",
@@ -58,8 +56,9 @@ class Finding:
         The file.
     reason : str
         What is wrong.
-    remedy : "rebuild", "delete" or "restore"
-        Make it anew, or delete it, or put the user's own copy back.
+    remedy : "rebuild", "delete", "restore", "keep" or "rerun"
+        Make it anew, or delete it, or put the user's own copy back; or it is the user's and stays; or it is a manifest
+        that is out of date, and nothing is wrong but for who needs that study.
     """
 
     path: str
@@ -67,73 +66,158 @@ class Finding:
     remedy: str
 
 
+@dataclass(frozen=True)
+class Record:
+    """What a JSON file of a run says of what was made from what: SHA-256 by role."""
+
+    path: Path
+    made: Mapping[str, str]
+    made_from: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a manifest says: the SHA-256 of files, and of each job the files that it read or made, and those it made."""
+
+    manifest: Path
+    digests: Mapping[Path, str]
+    jobs: Sequence[tuple[Set[Path], Set[Path]]]
+
+
 def walk(results: Path) -> list[Finding]:
     """Look through a results folder; a file is named once, and not for what it was made from, if that is named."""
+    records, odd = _records(results)
     found: dict[str, Finding] = {}
-    for look in (damaged, miswritten, unlisted, given):
-        for finding in look(results):
+    for look in (damaged(results), odd, miswritten(results, records), given(results)):
+        for finding in look:
             found.setdefault(finding.path, finding)
-    for finding in (*mismatched(results, set(found)), *leftovers(results)):
+    for finding in (*unlisted(results, set(found)), *mismatched(results, records, set(found)), *leftovers(results)):
         found.setdefault(finding.path, finding)
     return list(found.values())
 
 
 def damaged(results: Path) -> Iterator[Finding]:
     """Compare every sealed file with its seal."""
-    sealed = [path for path in _files(results) if path.suffix in MARKS and path.name != MANIFEST]
-    for path in progress(sealed, "Checking files"):
+    files = [path for folder in ("cache", "runs", "studies") for path in _files(results / folder)]
+    for path in progress([each for each in files if each.suffix in MARKS and each.name != MANIFEST], "Checking files"):
         try:
             check(path)
         except UserError as error:
-            yield Finding(str(path), _reason(error), "rebuild")
+            yield Finding(str(path), _reason(error), "delete" if path == results / CACHE else "rebuild")
 
 
-def miswritten(results: Path) -> Iterator[Finding]:
+def miswritten(results: Path, records: Sequence[Record]) -> Iterator[Finding]:
     """Compare files with the records of what was made."""
-    for record, facts in _records(results):
-        made = dict(facts.get("made", {}))
-        if "checkpoint_sha256" in facts:
-            made["checkpoint"] = facts["checkpoint_sha256"]
-        for _, path, digest in _located(record, results, made):
+    for record in records:
+        for _, path, digest in _located(record.path, results, record.made):
             if sha256_of(path) != digest:
-                yield Finding(str(path), f"its content does not match the checksum in {record.name}", "rebuild")
+                yield Finding(str(path), f"its content does not match the checksum in {record.path.name}", "rebuild")
 
 
-def mismatched(results: Path, known: Set[str]) -> Iterator[Finding]:
+def mismatched(results: Path, records: Sequence[Record], known: Set[str]) -> Iterator[Finding]:
     """Compare files with the records of what something was made from; those `known` to be wrong are left out."""
-    for record, facts in _records(results):
-        for role, path, digest in _located(record, results, facts.get("made_from", {})):
+    for record in records:
+        for role, path, digest in _located(record.path, results, record.made_from):
             if str(path) not in known and sha256_of(path) != digest:
-                yield Finding(str(record), f"it was made from another {role} than {path}", "rebuild")
+                yield Finding(str(record.path), f"it was made from another {role} than {path}", "rebuild")
 
 
-def unlisted(results: Path) -> Iterator[Finding]:
-    """Compare files with the manifests of the studies that they belong to."""
+def unlisted(results: Path, known: Set[str]) -> Iterator[Finding]:
+    """Compare files with the manifests of the studies that they belong to; those `known` to be wrong are left out.
+
+    Studies share files. One that holds another content than a manifest says is not damaged if its seal is whole, or if
+    another manifest says just that, or if other files of its job are in that state: then it was made anew, and the
+    manifest is out of date.
+    """
+    listings: list[Listing] = []
     for manifest in sorted(results.glob(f"studies/*/{MANIFEST}")):
-        try:
-            entities = json.loads(manifest.read_bytes())["@graph"]
-            listed = {each["@id"]: each["sha256"] for each in entities if "sha256" in each}
-        except (OSError, ValueError, KeyError, TypeError):
-            yield Finding(str(manifest), "it is no readable manifest", "rebuild")
-            continue
-        for name, digest in listed.items():
-            path = Path(os.path.normpath(manifest.parent / unquote(name)))
-            if not name.startswith("#") and path.is_file() and sha256_of(path) != digest:
-                yield Finding(str(path), f"its content does not match the checksum in {manifest}", "rebuild")
+        listing = _listing(manifest, results)
+        if isinstance(listing, Listing):
+            listings.append(listing)
+        else:
+            yield listing
+    for listing in listings:
+        study = f"the study {listing.manifest.parent.name}"
+        changed = {
+            path: sha256_of(path)
+            for path, digest in listing.digests.items()
+            if str(path) not in known and sha256_of(path) != digest
+        }
+        made = {path for path in changed if any(_within(path, outputs) for _, outputs in listing.jobs)}
+        anew = {path for path in made if path.suffix in MARKS}
+        for path in sorted(changed.keys() - anew):
+            if path not in made:
+                reason = f"it is not the file that {study} was run on; run that again if the change is meant"
+                yield Finding(str(path), reason, "keep")
+            elif any(other.digests.get(path) == changed[path] for other in listings) or any(
+                _within(path, outputs) and any(_within(each, files) for each in made if each.suffix in MARKS)
+                for files, outputs in listing.jobs
+            ):
+                anew.add(path)
+            else:
+                reason = f"its content does not match the checksum in {listing.manifest}"
+                yield Finding(str(path), reason, "rebuild")
+        if anew:
+            reason = f"of the files in it {len(anew)} were made anew since, such as {min(anew)}; run {study} again"
+            yield Finding(str(listing.manifest), reason, "rerun")
+
+
+def _listing(manifest: Path, results: Path) -> Listing | Finding:
+    """Read a manifest, which is compared with the record of its checksum; files outside of this folder are left out."""
+    record = manifest.with_name(RECORD)
+    try:
+        if read_json(record) != {"made": {"manifest": sha256_of(manifest)}}:
+            return Finding(str(manifest), f"its content does not match the checksum in {RECORD}", "rebuild")
+    except UserError as error:
+        return Finding(str(record), _reason(error), "rebuild")
+    base, here = results.resolve(), Path.cwd()
+
+    def place(name: str) -> Path | None:
+        path = (manifest.parent / unquote(name)).resolve()
+        if path.is_relative_to(base):
+            return results / path.relative_to(base)
+        return path.relative_to(here) if path.is_relative_to(here) else None
+
+    def places(entity: Mapping[str, Any], *keys: str) -> set[Path]:
+        values = [entity.get(key, []) for key in keys]
+        named = [each["@id"] for value in values for each in (value if isinstance(value, list) else [value])]
+        return {path for name in named if not name.startswith("#") and (path := place(name))}
+
+    try:
+        entities = parse_json(manifest.read_bytes())["@graph"]
+        digests = {
+            path: str(each["sha256"])
+            for each in entities
+            if "sha256" in each and not each["@id"].startswith("#") and (path := place(each["@id"])) and path.is_file()
+        }
+        actions = [each for each in entities if each["@id"].startswith("#job/") and each["@type"] == "CreateAction"]
+        jobs = [(places(each, "object", "result"), places(each, "result")) for each in actions]
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError):
+        return Finding(str(manifest), "it is no readable manifest", "rebuild")
+    return Listing(manifest, digests, jobs)
+
+
+def _within(path: Path, places: Set[Path]) -> bool:
+    """Whether a file is among these files and folders, or in one of the folders."""
+    return not places.isdisjoint((path, *path.parents))
 
 
 def given(results: Path) -> Iterator[Finding]:
     """Compare the user's files that look untouched with what they were when they were read."""
-    cache = results / "cache" / "input_digests.json"
+    cache = results / CACHE
     try:
-        known = read_json(cache)
-    except UserError:
+        known = {Path(name): (entry["stamp"], entry["sha256"]) for name, entry in read_json(cache).items()}
+        present = [path for path in known if path.is_file()]
+    except UserError:  # missing, or told by `damaged`
         return
-    for name, entry in known.items():
-        path = Path(name)
-        if path.is_file() and stamp_of(path) == entry["stamp"] and sha256_of(path) != entry["sha256"]:
+    except (OSError, ValueError, KeyError, TypeError):
+        yield Finding(str(cache), "it is not what LogAssay remembers of files", "delete")
+        return
+    for path in present:
+        stamp, digest = known[path]
+        if stamp_of(path) == stamp and sha256_of(path) != digest:
             reason = "its content is another than when it was read, although its size and time are the same"
-            yield Finding(name, reason, "restore")
+            yield Finding(str(path), reason, "restore")
 
 
 def leftovers(results: Path) -> Iterator[Finding]:
@@ -168,21 +252,77 @@ def plan(command: Sequence[str]) -> dict[str, str | None]:
     }
 
 
+def at_work(results: Path, locks: Path) -> bool:
+    """Whether a run is at work in this folder, or may be on another machine; see `resume.begin`."""
+    try:
+        with (results / "cache" / "running").open("r+b") as note:
+            fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            hosts = {line.decode(errors="replace").partition(" ")[0] for line in note.read().splitlines()}
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return bool(hosts - {os.uname().nodename}) and any(locks.glob("*.lock"))
+
+
+def to_delete(finding: Finding, results: Path, outputs: Container[str], records: Records) -> str | None:
+    """Return what can be deleted without a loss: the file, or the folder that a job made it in; None if nothing can.
+
+    Parameters
+    ----------
+    finding : Finding
+        What is wrong with it.
+    results : Path
+        Folder of results, as seen from the working folder.
+    outputs : container of str
+        What jobs of the study make.
+    records : Records
+        Which files were made by jobs, of whatever study.
+    """
+    place = Path(finding.path)
+    if ".." in place.parts or results not in place.parents:
+        return None
+    if not place.exists() or results.resolve() not in place.resolve().parents:
+        return None
+    if finding.remedy == "delete":
+        return finding.path
+    above = [str(path) for path in (place, *place.parents) if results in path.parents]
+    return next((path for path in above if path in outputs or records.of(path)), None)
+
+
 def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
 
 
-def _records(results: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Yield every readable JSON file of a run."""
+def _records(results: Path) -> tuple[list[Record], list[Finding]]:
+    """Read every JSON file of a run; those that are none of LogAssay's are told."""
+    records, odd = [], []
     for path in _files(results / "runs"):
         if path.suffix == ".json":
-            with suppress(UserError):  # told by `damaged`
-                yield path, read_json(path)
+            try:
+                facts = read_json(path)
+            except UserError as error:
+                odd.append(Finding(str(path), _reason(error), "rebuild"))
+                continue
+            made, made_from = facts.get("made", {}), facts.get("made_from", {})
+            if "checkpoint_sha256" in facts and isinstance(made, dict):
+                made = {**made, "checkpoint": facts["checkpoint_sha256"]}
+            if _is_digests(made) and _is_digests(made_from):
+                records.append(Record(path, made, made_from))
+            else:
+                odd.append(Finding(str(path), "what it says of its making is no list of checksums", "rebuild"))
+    return records, odd
+
+
+def _is_digests(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        re.fullmatch(r"\w{1,64}", role) and isinstance(digest, str) for role, digest in value.items()
+    )
 
 
 def _located(record: Path, results: Path, digests: Mapping[str, str]) -> Iterator[tuple[str, Path, str]]:
     """Find the files that a record speaks of; those of the user have no place in the results."""
-    number = re.fullmatch(r"(?:evaluation_results_)?epoch_(\d+)", record.stem)
+    number = re.fullmatch(r"(?:evaluation_results_)?epoch_(\d{1,9})", record.stem)
     epoch = int(number[1]) if number else 0
     ratio = next((part for part in record.parts if part.startswith("ratio=")), "")
     folders = [folder for folder in record.parents if folder.is_relative_to(results)]

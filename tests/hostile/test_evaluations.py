@@ -32,6 +32,7 @@ def reported(run: Run, tmp_path: Path, evaluations: list[dict[str, Any]]) -> Pat
         f"--{name}={folder / f'comparison.{end}'}"
         for name, end in [("parquet", "p"), ("csv", "csv"), ("markdown", "md")]
     ]
+    outputs.append(f"--costs={folder / 'costs.csv'}")
     done = run("compare_runs.py", "--epochs", table, "--study", "s", *outputs, "--figures-dir", folder)
     assert done.returncode == 0, done.stderr
     options = ["--study", "s", "--strategy", "quantile", "--advice-dir", folder / "advice"]

@@ -215,7 +215,7 @@ def everything_made_of(paths: list[Path], folder: Path, *, drawn: bool) -> None:
         if drawn:
             page.render(document, WORDS, "library")
     if drawn:
-        files = {name: folder / f"comparison.{name}" for name in ("parquet", "csv")}
+        files = {name: folder / f"comparison.{name}" for name in ("parquet", "csv")} | {"costs": folder / "costs.csv"}
         compare.compare(
             [folder / "epochs.parquet"],
             study="s",

@@ -134,13 +134,16 @@ class Kills:
         self.kinds = 0
         self.random = random.Random(seed)
         self.counts: Counter[str] = Counter()
+        self.alive: Counter[str] = Counter()
         self.table: Counter[tuple[str, str]] = Counter()
         self.differences: list[str] = []
         self._known: dict[tuple[str, int, int], str] = {}
 
     def until_done(self, study: dict[str, Any], *options: str) -> None:
         """Run a study from where it is to its end, with kills on the way while there are any left."""
-        rules = {rule for rule in self.seconds} | {PLANNING}
+        # The last ones are spread over the whole study, and first over what none has hit.
+        order = self.random.sample(sorted(self.seconds), len(self.seconds))
+        rules = set(sorted(order, key=lambda rule: self.alive[rule] > 0)[: self.left])
         while True:
             run = Run(self.project, study, "--retries", "3", *options)
             killed = False
@@ -166,19 +169,20 @@ class Kills:
                     return False
                 alive = jobs(run.root)
                 new = {process: rule for process, rule in alive.items() if process not in passed}
-                least = min((self.counts[rule] for rule in rules - {PLANNING}), default=0)
-                # Some pass, so that it is not always the first of several jobs.
-                chosen = [
-                    (p, rule)
-                    for p, rule in new.items()
-                    if self.counts[rule] <= least + 1 and self.random.random() < 0.7
+                least = min(self.counts[rule] for rule in rules)
+                aims = [(p, rule) for p, rule in new.items() if rule in rules]
+                # Some pass, so that it is not always the first of several jobs; none of a rule that none has hit yet.
+                chosen = [(p, rule) for p, rule in aims if not self.alive[rule]] or [
+                    (p, rule) for p, rule in aims if self.counts[rule] <= least + 1 and self.random.random() < 0.7
                 ]
                 if chosen:
                     break
                 passed |= new.keys()
                 time.sleep(PAUSE)
             process, rule = self.random.choice(chosen)
-            time.sleep(self.random.uniform(0, 1.2 * self.seconds[rule]))
+            # A rule that none has hit is hit now; later ones also come in the moment after the end of the job.
+            if self.alive[rule]:
+                time.sleep(self.random.uniform(0, 1.2 * self.seconds[rule]))
         alive = jobs(run.root)
         if kind == "one job":
             if process not in alive:
@@ -197,6 +201,7 @@ class Kills:
         self.counts[rule] += 1
         for each in set(alive.values()) or {PLANNING if rule == PLANNING else "(between jobs)"}:
             self.table[each, kind] += 1
+            self.alive[each] += 1
         return kind != "one job"
 
     def _look(self) -> None:

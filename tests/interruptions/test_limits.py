@@ -151,8 +151,33 @@ def test_two_runs_in_one_folder(project: Project, study: dict[str, Any], wanted:
     third = Run(project, merged(study, {"study": {"name": "other"}}), READY)
     assert second.end() == 1
     said = second.said.read_text()
-    assert "Another Snakemake is at work in this folder" in said
+    assert "Another Snakemake, or a job of one that was killed, is at work in this folder" in said
     assert "Directory cannot be locked" in said
     assert first.end() == 0, first.said.read_text()[-5000:]
     assert third.end() == 0, third.said.read_text()[-5000:]
     assert digests(project.root / "results") == wanted
+
+
+def test_plans_and_lists_change_nothing(project: Project, study: dict[str, Any]) -> None:
+    """Nor do they say that they did."""
+    results, locks = project.root / "results", project.root / ".snakemake" / "locks"
+    for path in (results / "studies" / ".table.md.1-a.part", results / "old.json", locks / "0.output.lock"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{READY}\n")
+    in_a_year(results)
+
+    def state() -> dict[Path, tuple[int, bytes]]:
+        files = [path for folder in (results, locks) for path in folder.rglob("*") if path.is_file()]
+        return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files if "cache" not in path.parts}
+
+    before = state()
+    assert len(before) == 3
+    for options in (["--dry-run", READY], ["--summary"], ["--list-rules"]):
+        done = project.snakemake("--nocolor", *options, study=study)
+        assert done.returncode == 0, done.stdout[-5000:]
+        assert "has been removed" not in done.stdout
+        assert state() == before
+    assert not (results / "cache" / "running").exists()
+    done = project.snakemake("--nocolor", f"{Path(READY).parent}/split.parquet", study=study)
+    assert "The last run was killed; its lock has been removed." in done.stdout
+    assert not before.keys() & state().keys() - {results / "old.json"}

@@ -13,8 +13,9 @@ import polars as pl
 import pytest
 from rocrate.rocrate import ROCrate
 
+import write_manifest
 from logassay import manifest
-from logassay.files import write_json, write_parquet
+from logassay.files import read_json, write_json, write_parquet
 
 HOME = Path("results/studies/tiny")
 LINES = "results/runs/dataset=own/lines.parquet"
@@ -256,3 +257,12 @@ def test_commit_and_changes_that_are_not_committed(study: Path) -> None:
     # A copy inside that repository which it does not track has no commit.
     put("copy/Snakefile")
     assert manifest.revision(study / "copy") == (None, [])
+
+
+def test_the_record_beside_a_manifest_holds_its_checksum(study: Path) -> None:
+    output, beside = HOME / manifest.MANIFEST, HOME / manifest.RECORD
+    options = ["--study", "tiny", "--ends", TABLE, "--config", json.dumps(CONFIG), "--engine", "9.27.1"]
+    write_manifest.run(
+        write_manifest.arguments().parse_args([*options, "--output", str(output), "--record", str(beside)])
+    )
+    assert read_json(beside) == {"made": {"manifest": hashlib.sha256(output.read_bytes()).hexdigest()}}

@@ -4,12 +4,15 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from logassay import resume
-from logassay.errors import limit_of_machine
+import bundle_study
+from logassay import bundle, resume
+from logassay.errors import UserError, limit_of_machine
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,7 +61,97 @@ def test_a_run_that_is_not_alone_clears_nothing(results: Path, main: bool) -> No
     assert first is not None
     assert second is not None
     assert rest(results.parent) == before
-    assert [sentence.split(" in ")[0] for sentence in said] == ["Another Snakemake is at work"] * main
+    assert len(said) == main
+    assert all("is at work in this folder" in sentence and "`snakemake --unlock`" in sentence for sentence in said)
+
+
+def run_of(monkeypatch: pytest.MonkeyPatch, host: str, boot: str) -> None:
+    monkeypatch.setattr(resume, "_here", lambda: (host, boot))
+
+
+def test_what_another_machine_may_be_at_work_on_is_left_alone(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the file system does not tell machines of each other's notes; each note here is closed at once."""
+    locks = results.parent / "locks"
+    run_of(monkeypatch, "login1", "a")
+    resume.begin(results, results / "none", main=False)
+    run_of(monkeypatch, "node7", "b")
+    resume.begin(results, results / "none", main=False)
+    before = rest(results.parent)
+    run_of(monkeypatch, "login1", "a")
+    for _ in range(2):
+        (said,) = resume.begin(results, locks, main=True)[1]
+        assert said.startswith("This folder was last used on node7, so nothing is cleared away; if no Snakemake")
+        assert "`snakemake --unlock`" in said
+        assert rest(results.parent) == before
+    # What `snakemake --unlock` does.
+    (locks / "0.input.lock").unlink()
+    assert resume.begin(results, locks, main=True)[1] == [
+        "Unfinished files of jobs that were killed have been removed: 2."
+    ]
+    assert (results / "cache" / "running").read_text() == "login1 a\n"
+
+
+@pytest.mark.parametrize(("host", "boot"), [("login1", "after a power cut"), ("a container", "a"), ("login1", "")])
+def test_what_ran_on_this_machine_is_known_to_be_gone(
+    results: Path, monkeypatch: pytest.MonkeyPatch, host: str, boot: str
+) -> None:
+    run_of(monkeypatch, "login1", "a")
+    resume.begin(results, results / "none", main=False)
+    run_of(monkeypatch, host, boot)
+    said = resume.begin(results, results.parent / "locks", main=True)[1]
+    assert said[0] == "The last run was killed; its lock has been removed."
+
+
+def test_machines_that_cannot_be_told_apart_by_their_start_are_by_their_names(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_of(monkeypatch, "one", "")
+    resume.begin(results, results / "none", main=False)
+    run_of(monkeypatch, "other", "")
+    assert resume.begin(results, results.parent / "locks", main=True)[1][0].startswith(
+        "This folder was last used on one"
+    )
+
+
+def test_what_cannot_be_cleared_away_is_told_and_the_note_is_kept(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of the system's, a colleague's files, a file that goes meanwhile, and links in place of folders."""
+    (results / "lost+found").mkdir()
+    (results / "runs" / "gone").write_text("")
+    (results / "runs" / "theirs").write_text("")
+    os.utime(results / "runs" / "theirs", (5e9, 5e9))
+    (results / "runs" / ".theirs.part").write_text("")
+    (results / "kept").mkdir()
+    (results / "kept" / "file").write_text("")
+    (results / "runs" / ".link.part").symlink_to(results / "kept", target_is_directory=True)
+    (results / "runs" / "loop").symlink_to(results, target_is_directory=True)
+
+    def refusing(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(path: Any, *rest: Any, **options: Any) -> Any:
+            name = "" if isinstance(path, int) else Path(path).name
+            if "theirs" in name or name == "lost+found":
+                raise PermissionError(1, "Operation not permitted", "a name of the system's")
+            if name == "gone":
+                raise FileNotFoundError(2, "No such file or directory", name)
+            return function(path, *rest, **options)
+
+        return call
+
+    for name in ("scandir", "unlink", "utime"):
+        monkeypatch.setattr(os, name, refusing(getattr(os, name)))
+    note, said = resume.begin(results, results.parent / "locks", main=True)
+    assert note is not None
+    assert said[:2] == [
+        "The last run was killed; its lock has been removed.",
+        "Unfinished files of jobs that were killed have been removed: 3.",
+    ]
+    assert len(said) == 3
+    assert said[2].startswith("Left as it is, since it cannot be read or cleared away: ")
+    assert said[2].endswith(" (Operation not permitted), and 2 more; its owner can delete it.")
+    assert (results / "kept" / "file").exists()
+    # Nobody else is alone now.
+    assert "is at work in this folder" in resume.begin(results, results.parent / "locks", main=True)[1][0]
 
 
 def test_the_note_of_a_killed_process_is_forgotten(results: Path) -> None:
@@ -70,7 +163,9 @@ def test_the_note_of_a_killed_process_is_forgotten(results: Path) -> None:
     ) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        assert resume.begin(results, results.parent / "locks", main=True)[1][0].startswith("Another")
+        assert resume.begin(results, results.parent / "locks", main=True)[1][0].startswith(
+            "Another Snakemake, or a job of one"
+        )
         process.kill()
     assert resume.begin(results, results.parent / "locks", main=True)[1][0].startswith("The last run was killed")
 
@@ -82,7 +177,7 @@ def test_results_from_the_future_keep_their_order_and_come_before_all_others(tmp
     for name, path in paths.items():
         path.write_text(name)
         os.utime(path, (times[name], times[name]))
-    assert resume.make_past({paths[name]: when for name, when in times.items()}, now) == 2
+    assert resume.make_past({paths[name]: when for name, when in times.items()}, now, []) == 2
     found = {name: path.stat().st_mtime - now for name, path in paths.items()}
     assert found == pytest.approx({"a": -4101, "b": -101, "c": -100, "d": 30}, abs=1e-3)
 
@@ -90,7 +185,7 @@ def test_results_from_the_future_keep_their_order_and_come_before_all_others(tmp
 def test_where_all_results_are_from_the_future_the_latest_is_of_now(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_text("a")
-    assert resume.make_past({path: 5e9}, 1e9) == 1
+    assert resume.make_past({path: 5e9}, 1e9, []) == 1
     assert path.stat().st_mtime == 1e9 - 1
 
 
@@ -100,16 +195,37 @@ def test_a_job_ends_with_the_run_that_started_it(tmp_path: Path) -> None:
     run = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     environment = {"PYTHONPATH": str(ROOT / "scripts"), resume.RUN: f"{run.pid}:{resume._room()}"}
     command = [sys.executable, "-c", program.format(60)]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as job:
+    said = "error: this job ends, for the Snakemake that started it is gone; run Snakemake again.\n"
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as job:
         assert job.stdout is not None
         job.stdout.readline()
         run.kill()
-        assert job.wait(10) == resume.GONE
+        assert job.communicate(timeout=10) == ("", said)
+        assert job.returncode == resume.GONE
     run.wait()
-    assert subprocess.run(command, env=environment, timeout=10, check=False).returncode == resume.GONE
+    late = subprocess.run(command, env=environment, timeout=10, check=False, stderr=subprocess.PIPE, text=True)
+    assert (late.returncode, late.stderr) == (resume.GONE, said)
     command = [sys.executable, "-c", program.format(0)]
     for other in ({}, {resume.RUN: f"{run.pid}:elsewhere"}):
         assert subprocess.run(command, env={**environment, resume.RUN: ""} | other, check=False).returncode == 0
+
+
+def test_a_run_that_starts_while_a_bundle_is_packed_leaves_it_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pack(*_: Any, **__: Any) -> dict[str, Any]:
+        half = Path("results", "bundles", ".x.part")
+        half.parent.mkdir()
+        half.write_text("half")
+        assert "is at work" in resume.begin(Path("results"), Path("locks"), main=True)[1][0]
+        assert half.read_text() == "half"
+        raise UserError("packed")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(bundle_study, "ROOT", ROOT)
+    monkeypatch.setattr(bundle, "pack_study", pack)
+    with pytest.raises(UserError, match="packed"):
+        bundle_study.run(bundle_study.arguments().parse_args([]))
 
 
 def with_note(error: Exception, note: str) -> Exception:

@@ -124,6 +124,14 @@ def test_defaults_are_copies() -> None:
         ({"datasets__d__format": "g"}, "datasets.d.format names 'g', which is not defined under 'formats'"),
         ({"datasets__d__source": {"file": "no/such.log"}}, "datasets.d.source.file: there is no file 'no/such.log'"),
         ({"datasets__d__source": {"file": [__file__, "no*.l"]}}, "datasets.d.source.file: there is no file 'no*.l'"),
+        (
+            {"datasets__d__source": {"url": "https://ann:pw@x/a"}},
+            "datasets.d.source.url holds a user, a password or a query",
+        ),
+        (
+            {"datasets__d__source": {"url": "https://x/a?sig=1"}},
+            "datasets.d.source.url holds a user, a password or a query",
+        ),
         ({"datasets__d__source": {"url": "http://x"}}, "datasets.d.source.url has neither 'sha256' nor 'md5'"),
         ({"datasets__d__source": {"local": "a.log"}}, "'datasets.d.source' must have exactly one of: file; url; sim"),
         (

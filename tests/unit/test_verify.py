@@ -1,23 +1,32 @@
 """Every kind of finding in a small results folder made by hand, and nothing else."""
 
+import base64
 import hashlib
 import json
 import os
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import polars as pl
 import pytest
 
+from logassay import resume
 from logassay.digest import file_digest
 from logassay.errors import UserError
-from logassay.files import digests_of, sha256_of, write_json, write_parquet
-from logassay.verify import Finding, plan, walk
+from logassay.files import digests_of, read_json, sha256_of, write_json, write_parquet
+from logassay.manifest import Records
+from logassay.verify import Finding, at_work, plan, to_delete, walk
 
 DATASET = "runs/dataset=d"
 SEED = f"{DATASET}/grouping=g/split=s/seed=1"
 MODEL = f"{SEED}/size=9/model=m"
+EVALUATION = f"{MODEL}/evaluation=pseudo/ratio=00200/epoch_1"
+PICTURE = f"{EVALUATION}/score_dist_epoch_1.png"
+JOB = (f"{SEED}/train.parquet", f"{EVALUATION}/evaluation_results_epoch_1.json", PICTURE)
+"""The files below the results that the manifest lists; the last two are made by one job from the first."""
+MANIFEST = "studies/one/ro-crate-metadata.json"
 
 
 def table(path: Path, number: int) -> Path:
@@ -58,16 +67,29 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     checkpoint = checkpoints / "epoch_1.pt"
     record(scores.with_suffix(".json"), {"checkpoint": checkpoint, "mutated": mutated}, {"scores": scores})
     intact = table(folder / MODEL / "scores/epoch_1.parquet", 6)
-    place = folder / MODEL / "evaluation=pseudo/ratio=00200/epoch_1"
-    record(place / "evaluation_results_epoch_1.json", {"scores": intact, "mutated_scores": scores}, {})
-    (place / "score_dist_epoch_1.png").write_bytes(b"picture")
-    study = folder / "studies/one"
-    study.mkdir(parents=True)
-    names = [os.path.relpath(path, study) for path in (place / "score_dist_epoch_1.png", train)]
-    listed = [{"@id": name, "sha256": sha256_of(study / name)} for name in names]
-    listed += [{"@id": "#input/own.csv", "sha256": "0" * 64}, {"@id": "./", "name": "study"}]
-    (study / "ro-crate-metadata.json").write_text(json.dumps({"@graph": listed}))
+    record(folder / JOB[1], {"scores": intact, "mutated_scores": scores}, {})
+    (folder / PICTURE).write_bytes(b"picture")
+    list_files(folder, "one")
     return folder
+
+
+def list_files(results: Path, study: str, *more: dict[str, Any]) -> None:
+    """Write a manifest of the training part, of the evaluation with its picture, and of the user's file."""
+    home = results / "studies" / study
+    home.mkdir(parents=True, exist_ok=True)
+    names = {path: os.path.relpath(path, home) for path in (*(results / name for name in JOB), Path("own.csv"))}
+    entities = [{"@id": quote(name), "@type": "File", "sha256": sha256_of(path)} for path, name in names.items()]
+    entities += [{"@id": "#input/own.csv", "@type": "CreativeWork", "sha256": "0" * 64}, {"@id": "./", "name": study}]
+    train, *evaluation = ({"@id": each["@id"]} for each in entities[: len(JOB)])
+    jobs = [{"object": {"@id": "#input/x"}, "result": train}, {"object": [train], "result": evaluation}]
+    entities += [{"@id": f"#job/{number}", "@type": "CreateAction", **job} for number, job in enumerate(jobs)]
+    manifest = home / "ro-crate-metadata.json"
+    manifest.write_text(json.dumps({"@graph": [*entities, *more]}))
+    seal_manifest(manifest)
+
+
+def seal_manifest(manifest: Path) -> None:
+    write_json(manifest.with_name("manifest.json"), {"made": {"manifest": sha256_of(manifest)}})
 
 
 def found(results: Path) -> dict[str, tuple[str, str]]:
@@ -89,16 +111,13 @@ def test_damaged_files_are_named_and_not_what_was_made_from_them(results: Path) 
     flip(results / SEED / "train.parquet")
     flip(results / MODEL / "checkpoints/epoch_1.pt")
     (results / SEED / "split.json").write_text("{}")
-    flip(results / MODEL / "evaluation=pseudo/ratio=00200/epoch_1/score_dist_epoch_1.png")
+    flip(results / PICTURE)
     cut = "it has no checksum: it was cut off, or an older version of LogAssay wrote it"
     assert found(results) == {
         f"{MODEL}/checkpoints/epoch_1.pt": ("its content does not match its checksum", "rebuild"),
         f"{SEED}/split.json": (cut, "rebuild"),
         f"{SEED}/train.parquet": ("its content does not match its checksum", "rebuild"),
-        f"{MODEL}/evaluation=pseudo/ratio=00200/epoch_1/score_dist_epoch_1.png": (
-            "its content does not match the checksum in results/studies/one/ro-crate-metadata.json",
-            "rebuild",
-        ),
+        PICTURE: ("its content does not match the checksum in results/studies/one/ro-crate-metadata.json", "rebuild"),
     }
 
 
@@ -119,7 +138,7 @@ def test_whole_files_of_another_origin_are_named(results: Path) -> None:
         (
             f"{MODEL}/scores/epoch_1.parquet",
             "scores",
-            [f"{MODEL}/evaluation=pseudo/ratio=00200/epoch_1/evaluation_results_epoch_1.json"],
+            [JOB[1]],
         ),
     ],
 )
@@ -148,24 +167,164 @@ def test_a_file_of_the_user_that_only_looks_untouched(results: Path) -> None:
     flip(Path("own.csv"))
     reason = "its content is another than when it was read, although its size and time are the same"
     assert walk(results) == [Finding("own.csv", reason, "restore")]
-    Path("own.csv").write_text("another, with another time and size")  # which Snakemake sees
-    assert walk(results) == []
 
 
 def test_leftovers(results: Path) -> None:
     (results / SEED / ".train.parquet.7-0badf00d.part").write_bytes(b"PAR1")
-    (results / SEED / ".encode.json.pieces").mkdir()
+    (results / SEED / ".encode.json.pieces.7-0badf00d.part").mkdir()
     (results / SEED / ".raw.log.partial").write_bytes(b"goes on with the next run")
     told = ("it is a temporary file of a job that was killed or still runs", "delete")
-    names = [f"{SEED}/.encode.json.pieces", f"{SEED}/.train.parquet.7-0badf00d.part"]
+    names = [f"{SEED}/.encode.json.pieces.7-0badf00d.part", f"{SEED}/.train.parquet.7-0badf00d.part"]
     assert found(results) == dict.fromkeys(names, told)
 
 
-def test_an_unreadable_manifest(results: Path) -> None:
-    manifest = results / "studies/one/ro-crate-metadata.json"
-    for content in ("", "[]", "{}", '{"@graph": [3]}', '{"@graph": [{"sha256": "0"}]}'):
-        manifest.write_text(content)
-        assert found(results) == {"studies/one/ro-crate-metadata.json": ("it is no readable manifest", "rebuild")}
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "[]", "{}", '{"@graph": 3}', '{"@graph": [3]}', '{"@graph": [{"sha256": "0"}]}', "[" * 99_999),
+        *('{"@graph": [{"@id": 5, "sha256": "0"}]}', '{"@graph": [{"@id": "a\\u0000b", "sha256": "0"}]}'),
+        '{"@graph": [{"@id": "#job/1", "@type": "CreateAction", "result": "x"}]}',
+        json.dumps({"@graph": [{"@id": "x" * 300, "sha256": "0"}]}),
+    ],
+)
+def test_an_unreadable_manifest(results: Path, content: str) -> None:
+    (results / MANIFEST).write_text(content)
+    seal_manifest(results / MANIFEST)
+    assert found(results) == {MANIFEST: ("it is no readable manifest", "rebuild")}
+
+
+def test_a_damaged_manifest_is_blamed_itself(results: Path) -> None:
+    manifest, record = results / MANIFEST, results / "studies/one/manifest.json"
+    whole = manifest.read_text()
+    digest = sha256_of(results / PICTURE)
+    manifest.write_text(whole.replace(digest, f"{int(digest[0], 16) ^ 1:x}{digest[1:]}"))
+    assert found(results) == {MANIFEST: ("its content does not match the checksum in manifest.json", "rebuild")}
+    flip(results / PICTURE)  # what such a manifest says is not believed, be it right or wrong
+    assert list(found(results)) == [MANIFEST]
+    flip(results / PICTURE)
+    manifest.write_text(whole)
+    assert found(results) == {}
+    flip(record)
+    told = ("its content does not match its checksum", "rebuild")
+    assert found(results) == {"studies/one/manifest.json": told}
+    write_json(record, {"made": ["x"]})
+    assert list(found(results)) == [MANIFEST]
+    record.unlink()
+    assert list(found(results)) == ["studies/one/manifest.json"]
+
+
+def test_what_another_study_made_anew_is_not_damaged(results: Path) -> None:
+    evaluation = results / JOB[1]
+    facts = read_json(evaluation)
+    write_json(evaluation, {**facts, "seconds": 2.5})
+    list_files(results, "two")
+    told = (f"of the files in it 1 were made anew since, such as {evaluation}; run the study one again", "rerun")
+    assert found(results) == {MANIFEST: told}
+    # Another picture, as the second study says.
+    (results / PICTURE).write_bytes(b"another")
+    list_files(results, "two")
+    assert found(results) == {MANIFEST: (told[0].replace("1 were", "2 were"), "rerun")}
+    # And one that no study says, although no job was run since the second.
+    flip(results / PICTURE)
+    blamed = "its content does not match the checksum in results/studies/two/ro-crate-metadata.json"
+    assert found(results)[PICTURE] == (blamed, "rebuild")
+    # Until its job is run again: then all manifests are older than what there is.
+    write_json(evaluation, {**facts, "seconds": 2.6})
+    assert list(found(results)) == [MANIFEST, "studies/two/ro-crate-metadata.json"]
+
+
+def test_a_file_of_the_user_is_none_to_make_anew(results: Path) -> None:
+    Path("own.csv").write_text("another, with another time and size")
+    reason = "it is not the file that the study one was run on; run that again if the change is meant"
+    assert walk(results) == [Finding("own.csv", reason, "keep")]
+
+
+def test_a_manifest_of_an_enemy_makes_nothing_of_the_user_s_vanish(results: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (results / "notes.txt").write_text("mine")
+    (results / "link").symlink_to(tmp_path / "data")
+    (tmp_path / "data/my.log").write_text("mine")
+    outside = tmp_path.with_name(f"{tmp_path.name}.log")
+    outside.write_text("mine")
+    names = [
+        *("../../../data/my.log", "../../../results/../data/my.log", "../../link/my.log", "..%2F..%2F..%2Fdata/my.log"),
+        *(str(tmp_path / "data/my.log"), str(outside), f"../../../../{outside.name}", "/dev/zero", "../../notes.txt"),
+        *("../..", ".", "", "../../../own.csv"),
+    ]
+    files = [{"@id": name, "@type": "File", "sha256": "0" * 64} for name in names]
+    job = {"@id": "#job/2", "@type": "CreateAction", "object": [], "result": [{"@id": name} for name in names]}
+    list_files(results, "one", *files, job)
+    told = walk(results)
+    assert {finding.path for finding in told} == {"data/my.log", "own.csv", "results/notes.txt"}
+    assert not [finding for finding in told if to_delete(finding, results, {}, Records(Path("nowhere")))]
+
+
+def test_only_what_a_job_made_below_the_results_is_to_be_deleted(results: Path, tmp_path: Path) -> None:
+    outputs = {
+        "results/studies/one/advice",
+        f"results/{PICTURE}",
+        "own.csv",
+        "results",
+        "results/gone",
+        "results/link/own.csv",
+    }
+    (results / "link").symlink_to(tmp_path)
+    (results / "studies/one/advice").mkdir()
+    (results / "studies/one/advice/01.yaml").write_text("{}")
+    made_before = results / SEED / "train.parquet"
+    records = tmp_path / "records"
+    records.mkdir()
+    name = base64.urlsafe_b64encode(str(made_before).encode()).decode()
+    (records / name).write_text('{"rule": "encode_sequences"}')
+
+    def deleted(path: str | Path, remedy: str = "rebuild") -> str | None:
+        return to_delete(Finding(str(path), "", remedy), results, outputs, Records(records))
+
+    assert deleted(results / PICTURE) == f"results/{PICTURE}"
+    assert deleted(made_before) == str(made_before)
+    assert deleted("results/studies/one/advice/01.yaml") == "results/studies/one/advice"
+    assert deleted(results / "cache/input_digests.json", "delete") == "results/cache/input_digests.json"
+    inside = ("results", "results/gone", "results/../own.csv", "results/link/own.csv", "results/link")
+    for path in ("own.csv", tmp_path / "own.csv", *inside):
+        assert deleted(path) is None
+        assert deleted(path, "delete") is None
+    assert deleted(results / MODEL / "scores/epoch_1.parquet") is None
+
+
+@pytest.mark.parametrize("key", ["made", "made_from"])
+@pytest.mark.parametrize("value", ["x", 5, None, ["scores"], {"scores": 5}, {"../../own": "0"}, {"x" * 300: "0"}])
+def test_odd_records(results: Path, key: str, value: Any) -> None:
+    write_json(results / SEED / "odd.json", {key: value})
+    told = ("what it says of its making is no list of checksums", "rebuild")
+    assert found(results) == {f"{SEED}/odd.json": told}
+    write_json(results / SEED / "odd.json", {"made": {}, "checkpoint_sha256": [value]})
+    assert found(results) == {f"{SEED}/odd.json": told}
+
+
+@pytest.mark.parametrize("entry", ["x", {"stamp": [1, 2]}, {"sha256": "0"}, None])
+def test_an_odd_cache(results: Path, entry: Any) -> None:
+    write_json(results / "cache/input_digests.json", {"own.csv": entry})
+    told = {"cache/input_digests.json": ("it is not what LogAssay remembers of files", "delete")}
+    assert found(results) == told
+    flip(results / "cache/input_digests.json")
+    assert found(results) == {"cache/input_digests.json": ("its content does not match its checksum", "delete")}
+
+
+def test_a_run_that_is_at_work(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(resume.RUN, "")
+    locks = tmp_path / "locks"
+    locks.mkdir()
+    assert not at_work(results, locks)  # none ever was
+    note, _ = resume.begin(results, locks, main=True)
+    assert note is not None
+    assert at_work(results, locks)
+    (locks / "0.input.lock").touch()
+    note.close()
+    assert not at_work(results, locks)  # killed
+    (results / "cache/running").write_text("another-machine 0-1-2\n")
+    assert at_work(results, locks)
+    (locks / "0.input.lock").unlink()
+    assert not at_work(results, locks)
 
 
 def test_the_answer_of_snakemake(tmp_path: Path) -> None:

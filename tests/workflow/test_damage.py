@@ -4,6 +4,7 @@ LOGASSAY_DAMAGE is how many damaged forms of each input of each job are tried.
 """
 
 import bz2
+import fcntl
 import gzip
 import importlib
 import io
@@ -28,8 +29,9 @@ import zstandard
 from logassay import adopt, files
 from logassay.errors import UserError
 from logassay.line_format import LineFormat
+from logassay.manifest import MANIFEST
 from logassay.parse import parse
-from tests.results_folder import MANIFEST, digests
+from tests.results_folder import digests
 from tests.workflow.project import ROOT, STUDY, Project, merged
 
 TRIES = int(os.environ.get("LOGASSAY_DAMAGE", "2"))
@@ -137,6 +139,10 @@ def verify(project: Project) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=project.root, capture_output=True, text=True, check=False)
 
 
+def results_files(root: Path) -> list[Path]:
+    return [path for path in (root / "results").rglob("*") if path.is_file()]
+
+
 def test_verify_names_what_is_wrong_and_its_remedies_work(damaged_study: Project) -> None:
     root = damaged_study.root
     before = digests(root / "results")
@@ -161,14 +167,27 @@ def test_verify_names_what_is_wrong_and_its_remedies_work(damaged_study: Project
     shutil.copy2(root / f"{MODEL}/scores/epoch_1.parquet", root / swapped)
     left = f"{SEED}/.test.parquet.7-00000000.part"
     (root / left).write_bytes(b"PAR1")
+    # A file of the user's in the results.
+    yours = f"{SEED}/notes.json"
+    (root / yours).write_text("{}")
+    tree = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in results_files(root)}
+    with (root / "results/cache/running").open("rb") as note:
+        fcntl.flock(note, fcntl.LOCK_SH)
+        told = verify(damaged_study)
+    assert told.returncode == 1
+    assert "A run is at work in results: look again when it has ended" in told.stdout
+    assert "Delete:" not in told.stdout
     told = verify(damaged_study)
     assert told.returncode == 1
+    assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in results_files(root)} == tree
     lines = told.stdout.splitlines()
     reasons = dict(line.split(": ", 1) for line in lines if line.startswith("results/"))
     assert reasons.keys() >= {*wrong, swapped, left}
     assert reasons[swapped] == "its content does not match the checksum in epoch_2.json"
     assert reasons[left] == "it is a temporary file of a job that was killed or still runs"
+    assert f"Look at:   {yours}, which may be yours: no record says that a job made it" in lines
     remedies = [line.partition(":")[2] for line in lines if line.startswith(("Delete:", "Make anew:"))]
+    assert set(shlex.split(remedies[0])) == {"rm", "-rf", *wrong, swapped, left}
     for remedy in remedies:
         words = shlex.split(remedy)
         words = [sys.executable, "-m", *words] if words[0] == "snakemake" else words
@@ -176,8 +195,22 @@ def test_verify_names_what_is_wrong_and_its_remedies_work(damaged_study: Project
             [*words, *(["--notemp"] if "-m" in words else [])], cwd=root, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr[-3000:]
+    assert (root / yours).read_text() == "{}"
+    (root / yours).unlink()
     assert verify(damaged_study).returncode == 0
     assert digests(root / "results") == before
+
+
+def test_a_flipped_digit_of_a_manifest_is_not_a_flipped_bit_of_a_file(damaged_study: Project) -> None:
+    manifest = damaged_study.root / "results/studies/tiny/ro-crate-metadata.json"
+    digest = files.sha256_of(damaged_study.root / "results/studies/tiny/comparison.csv")
+    other = f"{int(digest[0], 16) ^ 1:x}{digest[1:]}"
+    with changed(manifest, manifest.read_bytes().replace(digest.encode(), other.encode())):
+        told = verify(damaged_study)
+        assert told.returncode == 1
+        name = "results/studies/tiny/ro-crate-metadata.json"
+        assert told.stdout.splitlines()[0] == f"{name}: its content does not match the checksum in manifest.json"
+        assert f"Delete:    rm -rf {name}" in told.stdout.splitlines()
 
 
 def test_a_run_names_the_damaged_file_and_goes_on_when_it_is_deleted(damaged_study: Project) -> None:

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Locator
 
 from tests.browser.conftest import Opened
 from tests.browser.test_page import move
+from tests.results_folder import digests
 from tests.workflow.project import ROOT, Project
 
 DEFAULT: dict[str, Any] = yaml.safe_load((ROOT / "config/config.yaml").read_text())
@@ -79,18 +80,10 @@ def test_the_test_set_is_read_by_scoring_alone(default_study: Project) -> None:
 def test_twice_the_same_bytes(default_study: Project, tmp_path: Path) -> None:
     again = Project(tmp_path / "project")
     again.build(DEFAULT)
-    for pattern in ("*.parquet", "*.pt", "*.npz", "*.png", "evaluation_results_*.json"):
-        first, second = results(default_study, pattern), results(again, pattern)
-        assert first.keys() == second.keys()
-        for name, path in first.items():
-            if name.endswith("epochs.parquet"):
-                continue  # holds the durations
-            if not name.endswith(".json"):
-                assert path.read_bytes() == second[name].read_bytes(), name
-                continue
-            one, two = (json.loads(each.read_text()) for each in (path, second[name]))
-            assert one.pop("durations").keys() == two.pop("durations").keys()
-            assert one == two, name
+    assert digests(default_study.root / "results") == digests(again.root / "results")
+    for name in ("comparison.parquet", "comparison.csv", "comparison.md"):
+        path = Path("results/studies/default", name)
+        assert (default_study.root / path).read_bytes() == (again.root / path).read_bytes(), name
 
 
 @pytest.mark.parametrize(("name", "language"), [("comparison_report", "en"), ("epoch_report_deeplog", "ko")])

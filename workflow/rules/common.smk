@@ -42,10 +42,31 @@ try:
 except UserError as error:
     raise WorkflowError(harmless(str(error)))
 
-# Open as long as this run lasts. A run that was killed has left its lock and unfinished files to the next one.
-RUNNING, CLEARED = resume.begin(Path("results"), Path(".snakemake/locks"), main=workflow.is_main_process)
-for sentence in CLEARED:
-    print(sentence, file=sys.stderr)
+
+def noted(execute):
+    """Snakemake's way to run jobs, with a note that a run is at work.
+
+    A run that was killed has left its lock and unfinished files to the next one; what only plans, lists or reports does
+    not come here, or with an executor that runs nothing, and changes nothing.
+    """
+
+    @functools.wraps(execute)
+    def run(executor_plugin, *arguments, **settings):
+        if executor_plugin.common_settings.dryrun_exec:
+            return execute(executor_plugin, *arguments, **settings)
+        note, said = resume.begin(Path("results"), Path(".snakemake/locks"), main=workflow.is_main_process)
+        for sentence in said:
+            print(harmless(sentence), file=sys.stderr)
+        try:
+            return execute(executor_plugin, *arguments, **settings)
+        finally:
+            if note:
+                note.close()
+
+    return run
+
+
+workflow.execute = noted(workflow.execute)
 
 STUDY = config["study"]
 STARTED = time.time()
@@ -239,6 +260,7 @@ localrules:
     download_log,
     bundle_charts,
     summarise_epochs,
+    write_manifest,
 
 
 # acquire

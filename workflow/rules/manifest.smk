@@ -7,7 +7,8 @@ rule write_manifest:
         verdicts=rules.judge_study.output,
         reports=all_reports(),
     output:
-        of_study("ro-crate-metadata.json"),
+        manifest=of_study("ro-crate-metadata.json"),
+        record=of_study("manifest.json"),
     log:
         f"results/logs/studies/{STUDY['name']}/manifest.log",
     conda:
@@ -24,4 +25,5 @@ rule write_manifest:
         "Writing the manifest of study {params.study}"
     shell:
         "python {params.script} --study {params.study} --ends {input} --config {params.config:q}"
-        " --engine {params.engine} --project {params.project} {params.options} --output {output} --log {log}"
+        " --engine {params.engine} --project {params.project} {params.options} --output {output.manifest}"
+        " --record {output.record} --log {log}"
