@@ -5,6 +5,7 @@ Each is told in a sentence, and when it is over, the next run ends with the resu
 
 import os
 import resource
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -146,10 +147,12 @@ def in_a_year(folder: Path) -> None:
 def test_two_runs_in_one_folder(project: Project, study: dict[str, Any], wanted: dict[str, str]) -> None:
     """One that wants the same is refused; one that wants something else runs beside it."""
     first = Run(project, study, FETCHED)
-    first.job("download_log")
+    job = first.job("download_log")
+    os.kill(job, signal.SIGSTOP)  # for as long as the others take to begin
     second = Run(project, merged(study, {"study": {"name": "same"}}), FETCHED)
     third = Run(project, merged(study, {"study": {"name": "other"}}), READY)
     assert second.end() == 1
+    os.kill(job, signal.SIGCONT)
     said = second.said.read_text()
     assert "Another Snakemake, or a job of one that was killed, is at work in this folder" in said
     assert "Directory cannot be locked" in said
