@@ -80,7 +80,10 @@ def test_the_test_set_is_read_by_scoring_alone(default_study: Project) -> None:
 def test_twice_the_same_bytes(default_study: Project, tmp_path: Path) -> None:
     again = Project(tmp_path / "project")
     again.build(DEFAULT)
-    assert digests(default_study.root / "results") == digests(again.root / "results")
+    found = [digests(project.root / "results") for project in (default_study, again)]
+    first, second = ({name: each[name] for name in each if name.startswith("runs/")} for each in found)
+    assert len(first) > 200
+    assert first == second
     for name in ("comparison.parquet", "comparison.csv", "comparison.md"):
         path = Path("results/studies/default", name)
         assert (default_study.root / path).read_bytes() == (again.root / path).read_bytes(), name
