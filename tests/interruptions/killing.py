@@ -220,7 +220,7 @@ class Kills:
             except Exception as error:
                 self.differences.append(f"{name} cannot be read after a kill: {error}")
                 continue
-            # A search keeps its trials in a file that grows, each time whole; in the end it is compared like all others.
+            # A search keeps its trials in a file that grows, each time whole; at the end it is compared too.
             if self._known[key] != self.wanted[name] and "/kept/" not in name:
                 self.differences.append(f"{name} differs after a kill")
 
