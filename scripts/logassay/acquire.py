@@ -150,7 +150,7 @@ def inventory(log: Log) -> list[dict[str, str | int]]:
     rows: list[dict[str, str | int]] = []
     for path in _raw_log(log).files:
         with opened(path) as file:
-            kind = kind_of(file.peek(TAR_BLOCK)[:TAR_BLOCK], path.name)
+            kind = kind_of(file.peek(TAR_BLOCK)[:TAR_BLOCK], str(path))
         rows.append({"file": str(path), "kind": kind or "plain", "bytes": path.stat().st_size})
     return rows
 

@@ -166,7 +166,9 @@ def kind_of(start: bytes, name: str) -> str | None:
             return kind
     for mark, kind in FOREIGN.items():
         if start.startswith(mark):
-            raise UserError(f"{name} is packed as {kind}, which cannot be read here; unpack it, or pack it as .gz.")
+            raise UserError(
+                f"{harmless(name)} is packed as {kind}, which cannot be read here; unpack it, or pack it as .gz."
+            )
     if _is_tar(start):
         return ".tar"
     return SUFFIXES.get(Path(name).suffix.lower())
@@ -176,7 +178,7 @@ def is_plain(path: Path) -> bool:
     """Tell whether a file is text that can be read from any line on: neither packed nor UTF-16."""
     with opened(path) as file:
         start = file.peek(TAR_BLOCK)[:TAR_BLOCK]
-    return kind_of(start, path.name) is None and not start.startswith(tuple(WIDE))
+    return kind_of(start, str(path)) is None and not start.startswith(tuple(WIDE))
 
 
 def content(path: Path, *, member: str | None = None, max_expansion: int = MAX_EXPANSION) -> Iterator[bytes]:
@@ -203,7 +205,7 @@ def content(path: Path, *, member: str | None = None, max_expansion: int = MAX_E
     with opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         bounded = _Limit(path, size, max_expansion)
-        kind = kind_of(file.peek(TAR_BLOCK)[:TAR_BLOCK], path.name)
+        kind = kind_of(file.peek(TAR_BLOCK)[:TAR_BLOCK], str(path))
         if kind == ".zip":
             yield from bounded(_zip_members(file, member, str(path)))
         elif kind == ".tar":

@@ -87,7 +87,7 @@ class Cluster:
     Parameters
     ----------
     root : Path
-        Empty folder for its configuration, state and logs.
+        Empty folder for its configuration, state, logs and sockets, with a short path.
     nodes : int
         How many nodes of one processor each; they are named node1, node2, ….
     """

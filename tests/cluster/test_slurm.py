@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ OPTIONS = (
     "--configfile=study.yaml",
     # This Slurm has no accounting.
     "--slurm-status-command=squeue",
-    "--slurm-init-seconds-before-status-checks=8",
+    "--slurm-init-seconds-before-status-checks=11",
     "--latency-wait=5",
 )
 # Folders of what Slurm wrote about the chains of epochs.
@@ -60,9 +61,12 @@ def slurm() -> None:
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     """Three nodes."""
     (tmp_path / "slurm").mkdir()
-    running = Cluster(tmp_path / "slurm", nodes=3)
-    yield running
-    running.stop()
+    # A socket's path has room for 107 characters, and Slurm's messages do not say that it is too long.
+    with TemporaryDirectory() as short:
+        (Path(short) / "slurm").symlink_to(tmp_path / "slurm")
+        running = Cluster(Path(short) / "slurm", nodes=3)
+        yield running
+        running.stop()
 
 
 @pytest.fixture(scope="module")

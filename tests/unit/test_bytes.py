@@ -232,7 +232,7 @@ def test_any_file_is_read_or_refused_with_a_sentence(
     (folder / name).write_bytes(data)
     report = run(folder, [folder / name], FORMATS["plain"], 100)
     if isinstance(report, str):
-        assert report.startswith((str(folder / name), f"{name} is packed as "))
+        assert report.startswith(str(folder / name))
         assert report.isprintable()
     else:
         check_that_it_adds_up(folder, report)

@@ -25,6 +25,8 @@ rule score_sequences:
         code=model_code("score_sequences.py"),
         script=script("score_sequences.py"),
         device=config["compute"]["device"],
+        # Not `threads`, as in training.
+        model_threads=config["compute"]["model_threads"],
         limit=limit_option,
         values=named_values_options,
     message:
@@ -32,7 +34,7 @@ rule score_sequences:
     shell:
         "python {params.script} --checkpoint {input.checkpoint} --templates {input.templates}"
         " --sequences validation={input.validation} --sequences test={input.test} {params.limit}"
-        " {params.values} --device {params.device} --threads {threads} --output {output.scores} --facts {output.facts} --log {log}"
+        " {params.values} --device {params.device} --threads {params.model_threads} --output {output.scores} --facts {output.facts} --log {log}"
 
 
 rule score_mutated:
@@ -58,10 +60,12 @@ rule score_mutated:
         code=model_code("score_sequences.py"),
         script=script("score_sequences.py"),
         device=config["compute"]["device"],
+        # Not `threads`, as in training.
+        model_threads=config["compute"]["model_threads"],
         values=named_values_options,
     message:
         "Scoring mutated sequences with {wildcards.model}, epoch {wildcards.epoch} ({wildcards.dataset})"
     shell:
         "python {params.script} --checkpoint {input.checkpoint} --templates {input.templates}"
-        " --mutated {input.mutated} {params.values} --device {params.device} --threads {threads} --output {output.scores}"
+        " --mutated {input.mutated} {params.values} --device {params.device} --threads {params.model_threads} --output {output.scores}"
         " --facts {output.facts} --log {log}"

@@ -34,6 +34,8 @@ rule tune_model:
         epochs=tuning_epochs,
         values=tuning_values_options,
         device=config["compute"]["device"],
+        # Not `threads`, as in training.
+        model_threads=config["compute"]["model_threads"],
         # Not an output: Snakemake deletes those before a job and after a failure, and the trials have to outlive both.
         kept=subpath(output.table, parent=True),
     message:
@@ -43,7 +45,7 @@ rule tune_model:
         " --validation {input.validation} --templates {input.templates} {params.values}"
         " --spared {params.spared} --sample-size {wildcards.size} --seed {wildcards.seed} --space {params.space:q}"
         " --objective {params.objective} --trials {params.trials} --epochs {params.epochs} --device {params.device}"
-        " --threads {threads} --kept {params.kept}/kept --table {output.table} --output {output.variant} --log {log}"
+        " --threads {params.model_threads} --kept {params.kept}/kept --table {output.table} --output {output.variant} --log {log}"
 
 
 rule tune_models:
