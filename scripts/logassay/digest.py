@@ -6,6 +6,7 @@ Snakemake sees neither an edit in an imported module nor whether a touched file 
 import ast
 import hashlib
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
@@ -40,10 +41,9 @@ def _statements(tree: ast.Module) -> Iterator[ast.AST]:
             waiting += getattr(node, part, [])
 
 
-@cache
-def _inspect(path: Path) -> tuple[str, frozenset[str]]:
-    """Return the digest of one file's code and the package's modules that it imports."""
-    tree = ast.parse(path.read_bytes())
+def _inspect(source: bytes) -> tuple[str, list[str]]:
+    """Return the digest of a file's code, and all in this package that it imports: modules, and attributes of some."""
+    tree = ast.parse(source)
     imported: set[str] = set()
     for node in _statements(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
@@ -55,12 +55,28 @@ def _inspect(path: Path) -> tuple[str, frozenset[str]]:
             # `from logassay import files` names a module, `from logassay.files import x` an attribute of one.
             imported |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
     # The top package itself holds nothing but the version number.
-    inside = frozenset(name for name in imported if name.startswith(f"{PACKAGE}.") and _path_of(name))
-    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest(), inside - WITHOUT_EFFECT
+    inside = {name for name in imported if name.startswith(f"{PACKAGE}.")} - WITHOUT_EFFECT
+    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest(), sorted(inside)
 
 
 @cache
-def code_digest(script: str, *modules: str) -> str:
+def _key(path: Path) -> str:
+    """Digest what the digest of a file's code depends on: its bytes, how they are looked at, and with which Python."""
+    return hashlib.sha256(
+        b"\0".join([path.read_bytes(), Path(__file__).read_bytes(), sys.version.encode()])
+    ).hexdigest()
+
+
+@cache
+def _remembered(cache_file: Path) -> dict[str, Any]:
+    """Return what earlier processes found out about files of code, by `_key`."""
+    with suppress(UserError):  # it is only a cache
+        return read_json(cache_file)
+    return {}
+
+
+@cache
+def code_digest(script: str, *modules: str, cache_file: Path | None = None) -> str:
     """Digest the code that a rule runs: a script, further modules, and all they import inside the package.
 
     Comments, docstrings and formatting do not count. Imports by a computed name cannot be seen, so modules that
@@ -72,6 +88,8 @@ def code_digest(script: str, *modules: str) -> str:
         File name in `scripts/`, for example `"train_epoch.py"`.
     *modules : str
         Dotted names of further modules, for example `"logassay.models.deeplog"`.
+    cache_file : Path, optional
+        Where to remember what a file's code is: parsing all of it is a fifth of the time that Snakemake needs to start.
 
     Returns
     -------
@@ -84,13 +102,21 @@ def code_digest(script: str, *modules: str) -> str:
         if path is None:
             raise FileNotFoundError(f"no module {module} below {SCRIPTS}")
         waiting.append(path)
+    known = _remembered(cache_file) if cache_file else {}
+    before = len(known)
     found: dict[Path, str] = {}
     while waiting:
         path = waiting.pop()
         if path in found:
             continue
-        found[path], imports = _inspect(path)
+        key = _key(path)
+        if key not in known:
+            known[key] = _inspect(path.read_bytes())
+        found[path], imports = known[key]
         waiting += [inside for name in imports if (inside := _path_of(name)) is not None]
+    if cache_file and len(known) > before:
+        with suppress(OSError):  # a folder that cannot be written can be looked at
+            write_json(cache_file, known)
     parts = sorted((path.relative_to(SCRIPTS).as_posix(), digest) for path, digest in found.items())
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 

@@ -26,10 +26,11 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def value(*modules: str) -> str:
-    digest.code_digest.cache_clear()
-    digest._inspect.cache_clear()
-    return digest.code_digest("script.py", *modules)
+def value(*modules: str, cache_file: Path | None = None) -> str:
+    """Digest as a new process would."""
+    for function in (digest.code_digest, digest._key, digest._remembered):
+        function.cache_clear()
+    return digest.code_digest("script.py", *modules, cache_file=cache_file)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +70,40 @@ def test_modules_loaded_by_name_are_passed_in(tree: Path) -> None:
     assert with_other != value()
     (tree / "logassay/other.py").write_text("x = 2\n")
     assert value("logassay.other") != with_other
+
+
+def test_known_code_is_not_parsed_again(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = tree / "cache.json"
+    before = value()
+    assert value(cache_file=cache) == before
+    parsed: list[bytes] = []
+    inspect = digest._inspect
+    monkeypatch.setattr(digest, "_inspect", lambda source: parsed.append(source) or inspect(source))
+    assert value(cache_file=cache) == before
+    assert parsed == []
+    (tree / "logassay/part.py").write_text(PART.replace("2", "3"))
+    changed = value(cache_file=cache)
+    assert parsed == [PART.replace("2", "3").encode()]
+    assert changed == value() != before
+    # And back: nothing that was known is forgotten.
+    (tree / "logassay/part.py").write_text(PART)
+    parsed.clear()
+    assert value(cache_file=cache) == before
+    assert parsed == []
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"sha256": "0"}'])
+def test_a_damaged_cache_is_no_cache(tree: Path, content: bytes) -> None:
+    cache = tree / "cache.json"
+    before = value(cache_file=cache)
+    cache.write_bytes(content)
+    assert value(cache_file=cache) == before
+    # And it is set right.
+    assert len(digest._remembered(cache)) == 3
+
+
+def test_a_folder_that_cannot_be_written_has_no_cache(tree: Path) -> None:
+    assert value(cache_file=tree / "script.py" / "cache.json") == value()
 
 
 def test_the_place_of_the_checkout_does_not_count(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:

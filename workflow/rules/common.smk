@@ -68,6 +68,9 @@ def noted(execute):
 
 workflow.execute = noted(workflow.execute)
 
+# What a file's code is, is remembered: to find out takes as long as to plan a study.
+code_digest = functools.partial(code_digest, cache_file=Path("results/cache/code_digests.json"))
+
 STUDY = config["study"]
 STARTED = time.time()
 
