@@ -42,7 +42,7 @@ OPTIONS = (
     "--configfile=study.yaml",
     # This Slurm has no accounting.
     "--slurm-status-command=squeue",
-    "--slurm-init-seconds-before-status-checks=11",
+    "--slurm-init-seconds-before-status-checks=13",
     "--latency-wait=5",
 )
 # Folders of what Slurm wrote about the chains of epochs.
