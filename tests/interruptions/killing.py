@@ -206,7 +206,9 @@ class Kills:
 
     def _look(self) -> None:
         """Compare each file that has its final name with what it has to be."""
-        for path in self.results.rglob("*"):
+        # Not `rglob`, which fails when a folder goes while it looks: a living job has such folders.
+        found = [Path(folder, name) for folder, _, names in os.walk(self.results) for name in names]
+        for path in found:
             name = path.relative_to(self.results).as_posix()
             if name not in self.wanted:
                 continue
