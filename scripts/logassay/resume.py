@@ -127,7 +127,7 @@ def clear(results: Path, locks: Path) -> list[str]:
         said.append("The last run was killed; its lock has been removed.")
     left = 0
     times: dict[Path, float] = {}
-    for entry in _walk(results, failed):
+    for entry in below(results, failed):
         with _told(entry.path, failed):
             folder = entry.is_dir(follow_symlinks=False)
             if LEFTOVER.fullmatch(entry.name):
@@ -159,7 +159,7 @@ def _told(path: Path | str, failed: list[str]) -> Iterator[None]:
         failed.append(f"{path} ({error.strerror})")
 
 
-def _walk(folder: Path, failed: list[str]) -> Iterator[os.DirEntry[str]]:
+def below(folder: Path, failed: list[str]) -> Iterator[os.DirEntry[str]]:
     """Yield what is below a folder; not what is in a leftover, or in a folder that cannot be read."""
     entries: list[os.DirEntry[str]] = []
     with _told(folder, failed), os.scandir(folder) as found:
@@ -167,7 +167,7 @@ def _walk(folder: Path, failed: list[str]) -> Iterator[os.DirEntry[str]]:
     for entry in entries:
         yield entry
         if entry.is_dir(follow_symlinks=False) and not LEFTOVER.fullmatch(entry.name):
-            yield from _walk(Path(entry), failed)
+            yield from below(Path(entry), failed)
 
 
 def make_past(times: dict[Path, float], now: float, failed: list[str]) -> int:

@@ -19,10 +19,12 @@ from logassay.digest import stamp_of
 from logassay.errors import UserError
 from logassay.files import MARKS, check, parse_json, read_json, sha256_of
 from logassay.manifest import MANIFEST, RECORD, Records
-from logassay.resume import LEFTOVER
+from logassay.resume import LEFTOVER, below
 
 CACHE = "cache/input_digests.json"
-"""Below the results: what is remembered of the user's files. No job makes it, and all can do without."""
+"""Below the results: what is remembered of the user's files."""
+CACHES = (CACHE, "cache/code_digests.json")
+"""What one start of Snakemake remembers for the next: no job makes it, and all can do without."""
 PLACES = {
     "raw": ["raw.log"],
     "labels": ["labels.csv"],
@@ -103,7 +105,8 @@ def damaged(results: Path) -> Iterator[Finding]:
         try:
             check(path)
         except UserError as error:
-            yield Finding(str(path), _reason(error), "delete" if path == results / CACHE else "rebuild")
+            made = path.relative_to(results).as_posix() not in CACHES
+            yield Finding(str(path), _reason(error), "rebuild" if made else "delete")
 
 
 def miswritten(results: Path, records: Sequence[Record]) -> Iterator[Finding]:
@@ -222,7 +225,7 @@ def given(results: Path) -> Iterator[Finding]:
 
 def leftovers(results: Path) -> Iterator[Finding]:
     """Find what killed jobs left."""
-    for path in sorted(results.rglob(".*")):
+    for path in sorted(map(Path, below(results, []))):
         if LEFTOVER.fullmatch(path.name):
             yield Finding(str(path), "it is a temporary file of a job that was killed or still runs", "delete")
 
@@ -291,7 +294,7 @@ def to_delete(finding: Finding, results: Path, outputs: Container[str], records:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return sorted(Path(entry) for entry in below(folder, []) if entry.is_file() and not entry.name.startswith("."))
 
 
 def _records(results: Path) -> tuple[list[Record], list[Finding]]:

@@ -291,6 +291,29 @@ def test_only_what_a_job_made_below_the_results_is_to_be_deleted(results: Path, 
     assert deleted(results / MODEL / "scores/epoch_1.parquet") is None
 
 
+def test_what_is_known_of_code_can_be_deleted(results: Path) -> None:
+    write_json(results / "cache/code_digests.json", {"0" * 64: ["1" * 64, []]})
+    assert found(results) == {}
+    flip(results / "cache/code_digests.json")
+    assert found(results) == {"cache/code_digests.json": ("its content does not match its checksum", "delete")}
+
+
+def test_a_folder_may_go_while_it_is_looked_at(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is at work has folders of its own now and then."""
+    going = results / "runs" / "going"
+    going.mkdir()
+    scandir = os.scandir
+
+    def late(path: Path) -> Any:
+        if Path(path) == going and going.exists():
+            going.rmdir()
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", late)
+    assert found(results) == {}
+    assert not going.exists()
+
+
 @pytest.mark.parametrize("key", ["made", "made_from"])
 @pytest.mark.parametrize("value", ["x", 5, None, ["scores"], {"scores": 5}, {"../../own": "0"}, {"x" * 300: "0"}])
 def test_odd_records(results: Path, key: str, value: Any) -> None:
