@@ -1,3 +1,4 @@
+# make setup: only sets up .venv.
 # make demo: sets up, then runs the default study from raw log to comparison table.
 # make init LOG=path: looks at a log of yours and writes a study of it, config/studies/<name>.yaml, which runs as it is.
 # make report STUDY=config/studies/x.yaml: rebuilds the reports of a study after a change of its configuration.
@@ -11,13 +12,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEFAULT := results/studies/default
 
-.PHONY: demo init report bundle reproduce verify test long lint format lock environments container docs audit bench bench-models bench-parsers clean
+.PHONY: setup demo init report bundle reproduce verify test long lint format lock environments container docs audit bench bench-models bench-parsers clean
 
 $(VENV)/.ready: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "LogAssay needs Python 3.11 or newer; set PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -r requirements.lock
 	touch $@
+
+setup: $(VENV)/.ready
 
 demo: $(VENV)/.ready
 	$(BIN)/snakemake --cores all --rerun-incomplete

@@ -112,6 +112,10 @@ class Run:
         """Wait for the end, which must be a good one."""
         assert self._process.wait() == 0, self.said()[-8000:]
 
+    def wait(self, seconds: float) -> int:
+        """Wait for the end and return the exit code."""
+        return self._process.wait(seconds)
+
     def stop(self) -> None:
         """End the run where it is."""
         with suppress(ProcessLookupError):
@@ -204,13 +208,26 @@ def test_training_asks_for_a_card_where_the_device_is_cuda(
     shutil.copytree(local.root, project.root, dirs_exist_ok=True)
     target = f"{SEEDS}/size=200/model=deeplog/checkpoints/epoch_1.pt"
     (project.root / target).unlink()
-    # As a job of its own, for of a group Snakemake does not tell what Slurm answered.
-    cuda = merged(STUDY, {"compute": {"device": "cuda", "epochs_in_one_job": False}})
-    run = start(project, cuda, "--retries=0", "--", target)
+    run = start(project, merged(STUDY, {"compute": {"device": "cuda"}}), "--retries=0", "--", target)
     # There is none here, and Slurm says no.
     with pytest.raises(AssertionError):
         run.finish()
-    assert re.findall(r"sbatch .* --gpus=1 ", run.said())
+    (told,) = re.findall("^Group epochs_deeplog: (.+(?:\n.+)*)", run.said(), re.MULTILINE)
+    assert re.search(r"sbatch .* --gpus=1 ", told)
+    assert "Invalid generic resource" in told
+
+
+def test_a_chain_that_cannot_be_submitted_ends_the_run(
+    local: Project, start: Callable[..., Run], tmp_path: Path
+) -> None:
+    project = Project(tmp_path / "project")
+    shutil.copytree(local.root, project.root, dirs_exist_ok=True)
+    target = f"{SEEDS}/size=200/model=deeplog/checkpoints/epoch_1.pt"
+    (project.root / target).unlink()
+    # An option that is the plugin's own.
+    run = start(project, STUDY, "--set-resources", "train_epoch:slurm_extra='--gpus=1'", "--retries=0", "--", target)
+    assert run.wait(120) == 1
+    assert "error: A job could not be submitted. The --GPU-allocation option is not allowed" in run.said()
 
 
 @pytest.mark.skipif(os.environ.get("LOGASSAY_CLUSTER") != "full", reason="long: set LOGASSAY_CLUSTER=full")

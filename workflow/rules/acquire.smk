@@ -69,6 +69,8 @@ rule extract_labels:
         dataset=one_of(labels_in_archive()),
     conda:
         "../../envs/data.yaml"
+    resources:
+        **READER,
     params:
         code=code_digest("extract_member.py"),
         script=script("extract_member.py"),

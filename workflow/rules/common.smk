@@ -12,6 +12,8 @@ from pathlib import Path
 
 from snakemake import __version__ as snakemake_version
 from snakemake.exceptions import WorkflowError
+from snakemake.jobs import GroupJob
+from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
@@ -20,7 +22,8 @@ import yaml
 
 from logassay import resume, settings
 from logassay.digest import code_digest, file_digest
-from logassay.errors import LESS_MEMORY, UserError, harmless
+from logassay.errors import UserError, harmless
+from logassay.last_words import last_words
 from logassay.sources import as_argument, is_outside, log_files, own_files, shown
 from logassay.time_format import is_utc
 
@@ -67,6 +70,28 @@ def noted(execute):
 
 
 workflow.execute = noted(workflow.execute)
+
+
+def told(log_error):
+    """Snakemake's way to tell that a group of jobs failed, with the reason, which it would keep to itself."""
+
+    @functools.wraps(log_error)
+    def tell(group, msg=None, **more):
+        if msg:
+            logger.error(f"Group {group.groupid}: {msg}")
+        log_error(group, msg, **more)
+
+    return tell
+
+
+def first_rule(group):
+    """One of the rules of a group's jobs."""
+    return next(iter(group.jobs)).rule
+
+
+GroupJob.log_error = told(GroupJob.log_error)
+# The plugin for Slurm names the rule of a job that cannot be submitted. A group has none, and the run would never end.
+GroupJob.rule = property(first_rule)
 
 # What a file's code is, is remembered: to find out takes as long as to plan a study.
 code_digest = functools.partial(code_digest, cache_file=Path("results/cache/code_digests.json"))
@@ -194,22 +219,8 @@ def checkpoint_of(wildcards):
 
 def failures(logs):
     """What the jobs of this run that failed said last, by their logs, and why others failed, by those of Snakemake."""
-    said = []
     told = "".join(Path(path).read_text(encoding="utf-8", errors="replace") for path in logs)
-    failed = set(re.findall(r"^ +log: (\S+) \(check log file", told, re.MULTILINE))
-    for path in sorted(Path("results/logs").rglob("*.log")):
-        if path.stat().st_mtime >= STARTED or str(path) in failed:
-            text = path.read_text(encoding="utf-8", errors="replace")
-            errors = [line.split(" ERROR ", 1)[1] for line in text.split("\n") if " ERROR " in line][-1:]
-            if str(path) in failed and not errors:
-                errors = [f"The job of {path} was ended without a word; if that was for want of memory, {LESS_MEMORY}."]
-            said += errors
-    for path in re.findall(r"has older modification time .* than input (.+) \(\d", told):
-        said.append(
-            f"{path} is from the future: the clock was set back, or never right where it was made. Run Snakemake again, "
-            "which gives results older times; a file of your own needs `touch` before."
-        )
-    return list(dict.fromkeys(map(harmless, said)))
+    return last_words(told, Path("results/logs"), STARTED)
 
 
 def study_runs():
@@ -244,14 +255,15 @@ def growing(base, per_mb=0):
 READER = {"mem_mb": growing(config["compute"]["memory_mb"] + AROUND_MB), "runtime": growing(30, 0.02)}
 # Jobs that load a model and all sequences.
 MODEL = {"mem_mb": growing(config["compute"]["model_memory_mb"] + AROUND_MB, 40), "runtime": growing(10, 2)}
-
+# Of a chain of epochs, Snakemake adds up the times.
+EPOCH = MODEL | {"runtime": growing(3, 2)}
 # Ten minutes for each trial.
 TUNING = MODEL | {"runtime": growing(10 * config["tune"]["trials"], 2 * config["tune"]["trials"])}
 
 
 def gpus(wildcards):
-    """Number of graphics cards of a job with a model."""
-    return int(config["compute"]["device"] == "cuda" and wildcards.model in models_with("torch"))
+    """Number of graphics cards of a job with a model; not 0, which some clusters take for a wish, too."""
+    return 1 if config["compute"]["device"] == "cuda" and wildcards.model in models_with("torch") else None
 
 
 # Where all epochs of a model are one job of a cluster, the name of this group; on one computer there are no groups.

@@ -22,7 +22,7 @@ rule train_epoch:
         "../../envs/models.yaml"
     threads: config["compute"]["model_threads"]
     resources:
-        **MODEL,
+        **EPOCH,
         gpu=gpus,
     params:
         code=model_code("train_epoch.py"),
