@@ -11,7 +11,7 @@ import select
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, NoReturn
@@ -24,8 +24,8 @@ GONE = 3
 """Exit code of a job whose run is gone."""
 LEFTOVER = re.compile(r"\..+\.part")
 """Names of files and folders that are being written, see `files.atomic_path` and `files.scratch_folder`."""
-SLACK = 60.0
-"""Seconds by which the clocks of machines that share a disk may differ."""
+PATIENCE = 1.0
+"""Seconds to wait for who looks whether a run is at work, and for the last steps of a process that was killed."""
 
 
 def begin(results: Path, locks: Path, *, main: bool) -> tuple[IO[bytes] | None, list[str]]:
@@ -53,16 +53,11 @@ def begin(results: Path, locks: Path, *, main: bool) -> tuple[IO[bytes] | None, 
     os.environ[RUN] = f"{os.getpid()}:{_room()}"
     said: list[str] = []
     try:
-        path = results / "cache" / "running"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        note = path.open(
-            "a+b", buffering=0
-        )  # NFS lends no shared note to who cannot read, and no other to who cannot write
+        note = _open(results / "cache" / "running")
         if main:
-            try:
-                fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _alone(note, PATIENCE):
                 said = _begin_alone(note, results, locks)
-            except BlockingIOError:
+            else:
                 said = [
                     "Another Snakemake, or a job of one that was killed, is at work in this folder; nothing is cleared."
                     " If the folder cannot be locked now: wait until that is over, or end it (on Slurm `scancel` its "
@@ -79,6 +74,50 @@ def begin(results: Path, locks: Path, *, main: bool) -> tuple[IO[bytes] | None, 
     return note, said
 
 
+def _open(path: Path) -> IO[bytes]:
+    """Open the note, which all may write who may write in its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # NFS lends no shared note to who cannot read, and no other to who cannot write.
+        note = path.open("a+b", buffering=0)
+    except PermissionError:
+        # A colleague's, from before: without a line of our own, but with the note.
+        return path.open("rb", buffering=0)
+    with suppress(OSError):
+        path.chmod(path.parent.stat().st_mode & 0o666)
+    return note
+
+
+def _alone(note: IO[bytes], patience: float = 0.0) -> bool:
+    """Try for some seconds to be the only one with a note; say whether this is so now."""
+    until = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                return False
+        time.sleep(0.05)
+
+
+def end(note: IO[bytes], results: Path, *, chunks: bool) -> None:
+    """Give the note back; before, if no other run is at work on `results`, remove what killed jobs of this one left.
+
+    With `chunks`, those of logs that have been put together since go too: they are temporary, but a Snakemake that is
+    killed between the end of the job that reads them and their removal forgets them.
+    """
+    with note:
+        if not _alone(note):
+            return
+        _remove_leftovers(below(results, []), [])
+        for report in results.glob("runs/*/parse_report.json") if chunks else ():
+            for chunk in report.parent.glob("chunks/*.arrow"):
+                with suppress(OSError):
+                    if chunk.stat().st_mtime <= report.stat().st_mtime:
+                        chunk.unlink()
+
+
 def _begin_alone(note: IO[bytes], results: Path, locks: Path) -> list[str]:
     """Clear away what killed runs left, unless it may be that of a run that this machine would not know of."""
     host, boot = _here()
@@ -90,9 +129,13 @@ def _begin_alone(note: IO[bytes], results: Path, locks: Path) -> list[str]:
             f"This folder was last used on {names}, so nothing is cleared away; if no Snakemake and no job of one runs "
             "there any more (on Slurm `scancel` them), run `snakemake --unlock`, then this again."
         ]
-    said = clear(results, locks)
-    note.truncate(0)
-    return said
+    now = time.time()
+    with suppress(OSError):
+        note.truncate(0)
+        # What time it is where the files lie.
+        os.utime(note.fileno())
+        now = os.fstat(note.fileno()).st_mtime
+    return clear(results, locks, now)
 
 
 def _here() -> tuple[str, str]:
@@ -111,7 +154,7 @@ def _owners(note: IO[bytes]) -> list[tuple[str, str]]:
     return [(host, boot) for host, _, boot in (line.partition(" ") for line in lines)]
 
 
-def clear(results: Path, locks: Path) -> list[str]:
+def clear(results: Path, locks: Path, now: float) -> list[str]:
     """Remove the locks and unfinished files of killed runs and let no file be from the future; say what was done.
 
     What cannot be removed or looked into, such as a colleague's file or a folder of the system's, is told and left.
@@ -125,19 +168,11 @@ def clear(results: Path, locks: Path) -> list[str]:
             stale += 1
     if stale:
         said.append("The last run was killed; its lock has been removed.")
-    left = 0
-    times: dict[Path, float] = {}
-    for entry in below(results, failed):
-        with _told(entry.path, failed):
-            folder = entry.is_dir(follow_symlinks=False)
-            if LEFTOVER.fullmatch(entry.name):
-                shutil.rmtree(entry) if folder else Path(entry).unlink()
-                left += 1
-            elif not folder:
-                times[Path(entry)] = entry.stat(follow_symlinks=False).st_mtime
+    entries = list(below(results, failed))
+    left = _remove_leftovers(entries, failed)
     if left:
         said.append(f"Unfinished files of jobs that were killed have been removed: {left}.")
-    aged = make_past(times, time.time(), failed)
+    aged = make_past(_times(entries, failed), now, failed)
     if aged:
         said.append(f"The clock was set back: {aged} results had times in the future; they have older ones now.")
     if failed:
@@ -170,13 +205,34 @@ def below(folder: Path, failed: list[str]) -> Iterator[os.DirEntry[str]]:
             yield from below(Path(entry), failed)
 
 
+def _remove_leftovers(entries: Iterable[os.DirEntry[str]], failed: list[str]) -> int:
+    """Remove the unfinished files and folders among these; return their number."""
+    left = 0
+    for entry in entries:
+        with _told(entry.path, failed):
+            if LEFTOVER.fullmatch(entry.name):
+                shutil.rmtree(entry) if entry.is_dir(follow_symlinks=False) else Path(entry).unlink()
+                left += 1
+    return left
+
+
+def _times(entries: Iterable[os.DirEntry[str]], failed: list[str]) -> dict[Path, float]:
+    """Return when each of these files was changed; folders and unfinished files are left out."""
+    times: dict[Path, float] = {}
+    for entry in entries:
+        with _told(entry.path, failed):
+            if not entry.is_dir(follow_symlinks=False) and not LEFTOVER.fullmatch(entry.name):
+                times[Path(entry)] = entry.stat(follow_symlinks=False).st_mtime
+    return times
+
+
 def make_past(times: dict[Path, float], now: float, failed: list[str]) -> int:
     """Give files from the future times before all others, in the order they have; return their number.
 
     Whatever else is newer: with such times at most too much is made again, and nothing that is stale seems fresh.
     What went wrong is added to `failed`.
     """
-    future = {path: when for path, when in times.items() if when > now + SLACK}
+    future = {path: when for path, when in times.items() if when > now}
     if not future:
         return 0
     latest = min((when for path, when in times.items() if path not in future), default=now) - 1

@@ -144,20 +144,34 @@ def in_a_year(folder: Path) -> None:
             os.utime(path, (path.stat().st_mtime + YEAR,) * 2)
 
 
+def test_a_job_is_killed_and_its_run_goes_on(project: Project, study: dict[str, Any], wanted: dict[str, str]) -> None:
+    """What it was writing is gone with the run, not only with the next one."""
+    run = Run(project, study, "--retries", "1", FETCHED, READY)
+    job = run.job("parse_log")
+    os.kill(job, signal.SIGSTOP)
+    half = project.root / "results/runs/dataset=hdfs_v1" / f".lines.parquet.{job}-a.part"
+    half.write_text("half")
+    os.kill(job, signal.SIGKILL)
+    assert run.end() == 0, run.said.read_text()[-5000:]
+    assert not half.exists()
+    assert digests(project.root / "results") == wanted
+
+
 def test_two_runs_in_one_folder(project: Project, study: dict[str, Any], wanted: dict[str, str]) -> None:
     """One that wants the same is refused; one that wants something else runs beside it."""
     first = Run(project, study, FETCHED)
     job = first.job("download_log")
-    os.kill(job, signal.SIGSTOP)  # for as long as the others take to begin
-    second = Run(project, merged(study, {"study": {"name": "same"}}), FETCHED)
+    os.kill(job, signal.SIGSTOP)  # for as long as the others take
     third = Run(project, merged(study, {"study": {"name": "other"}}), READY)
+    assert third.end() == 0, third.said.read_text()[-5000:]
+    # The end of that one leaves the lock of the first.
+    second = Run(project, merged(study, {"study": {"name": "same"}}), FETCHED)
     assert second.end() == 1
     os.kill(job, signal.SIGCONT)
     said = second.said.read_text()
     assert "Another Snakemake, or a job of one that was killed, is at work in this folder" in said
     assert "Directory cannot be locked" in said
     assert first.end() == 0, first.said.read_text()[-5000:]
-    assert third.end() == 0, third.said.read_text()[-5000:]
     assert digests(project.root / "results") == wanted
 
 

@@ -1,8 +1,10 @@
 """What a killed run leaves is cleared away by the next one, and never by one that is not alone."""
 
+import fcntl
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +65,77 @@ def test_a_run_that_is_not_alone_clears_nothing(results: Path, main: bool) -> No
     assert rest(results.parent) == before
     assert len(said) == main
     assert all("is at work in this folder" in sentence and "`snakemake --unlock`" in sentence for sentence in said)
+
+
+def test_who_only_looks_is_waited_for(results: Path) -> None:
+    running = results / "cache" / "running"
+    running.parent.mkdir()
+    with running.open("a+b") as looking:
+        fcntl.flock(looking, fcntl.LOCK_EX)
+        threading.Timer(0.2, looking.close).start()
+        _, said = resume.begin(results, results.parent / "locks", main=True)
+    assert said[0] == "The last run was killed; its lock has been removed."
+
+
+def test_all_who_may_write_in_a_folder_may_write_the_note(results: Path) -> None:
+    (results / "cache").mkdir()
+    (results / "cache").chmod(0o2775)
+    mask = os.umask(0o077)
+    resume.begin(results, results.parent / "locks", main=True)
+    os.umask(mask)
+    assert (results / "cache" / "running").stat().st_mode & 0o777 == 0o664
+
+
+def test_a_colleagues_note_holds_too(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who may not write it, and is at work in folders that all may write in."""
+    resume.begin(results, results.parent / "none", main=False)
+    opened = Path.open
+
+    def theirs(path: Path, mode: str = "r", *rest: Any, **options: Any) -> Any:
+        if path.name == "running" and mode != "rb":
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, mode, *rest, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", theirs)
+        note, said = resume.begin(results, results.parent / "locks", main=True)
+    assert note is not None
+    assert said[0] == "The last run was killed; its lock has been removed."
+    assert "is at work in this folder" in resume.begin(results, results.parent / "locks", main=True)[1][0]
+    resume.end(note, results, chunks=True)
+    assert resume.begin(results, results.parent / "locks", main=True)[1] == []
+
+
+def test_a_clock_that_was_set_back_by_seconds(results: Path) -> None:
+    path = results / "runs" / "late.json"
+    path.write_text("")
+    os.utime(path, (time.time() + 5,) * 2)
+    _, said = resume.begin(results, results.parent / "locks", main=True)
+    assert said[-1] == "The clock was set back: 1 results had times in the future; they have older ones now."
+    assert path.stat().st_mtime < (results / "runs" / "lines.part").stat().st_mtime
+
+
+@pytest.mark.parametrize("chunks", [True, False])
+@pytest.mark.parametrize("alone", [True, False])
+def test_the_end_of_a_run(results: Path, alone: bool, chunks: bool) -> None:
+    """What its killed jobs left goes, and chunks that have been read; not beside another run."""
+    note, _ = resume.begin(results, results.parent / "locks", main=True)
+    half = results / "runs" / ".half.json.9-a.part"
+    half.write_text("half")
+    dataset = results / "runs" / "dataset=d"
+    (dataset / "chunks").mkdir(parents=True)
+    times = {"chunks/1-of-2.arrow": 50, "parse_report.json": 60, "chunks/2-of-2.arrow": 70}
+    for name, seconds in times.items():
+        (dataset / name).write_text("")
+        os.utime(dataset / name, (seconds, seconds))
+    other = None if alone else resume.begin(results, results.parent / "locks", main=False)[0]
+    assert note is not None
+    resume.end(note, results, chunks=chunks)
+    assert note.closed
+    assert half.exists() != alone
+    gone = {"chunks/1-of-2.arrow"} if alone and chunks else set()
+    assert {name for name in times if not (dataset / name).exists()} == gone
+    assert other is None or not other.closed
 
 
 def run_of(monkeypatch: pytest.MonkeyPatch, host: str, boot: str) -> None:
@@ -172,14 +245,14 @@ def test_the_note_of_a_killed_process_is_forgotten(results: Path) -> None:
 
 def test_results_from_the_future_keep_their_order_and_come_before_all_others(tmp_path: Path) -> None:
     now = time.time()
-    times = {"a": now + 5000.0, "b": now + 9000.0, "c": now - 100.0, "d": now + 30.0}
+    times = {"a": now + 5000.0, "b": now + 9000.0, "c": now - 100.0, "d": now}
     paths = {name: tmp_path / name for name in times}
     for name, path in paths.items():
         path.write_text(name)
         os.utime(path, (times[name], times[name]))
     assert resume.make_past({paths[name]: when for name, when in times.items()}, now, []) == 2
     found = {name: path.stat().st_mtime - now for name, path in paths.items()}
-    assert found == pytest.approx({"a": -4101, "b": -101, "c": -100, "d": 30}, abs=1e-3)
+    assert found == pytest.approx({"a": -4101, "b": -101, "c": -100, "d": 0}, abs=1e-3)
 
 
 def test_where_all_results_are_from_the_future_the_latest_is_of_now(tmp_path: Path) -> None:

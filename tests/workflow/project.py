@@ -74,7 +74,7 @@ class Project:
             return
         # Compiled modules come along, which hold for the size and time of their source; those being written do not.
         for name in ("workflow", "config", "scripts", "envs"):
-            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("*.pyc.*"))
+            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("*.pyc.*", ".mypy_cache"))
         shutil.copy(ROOT / "Snakefile", root)
 
     def copy(self, root: Path) -> "Project":

@@ -14,6 +14,7 @@ from snakemake import __version__ as snakemake_version
 from snakemake.exceptions import WorkflowError
 from snakemake.jobs import GroupJob
 from snakemake.logging import logger
+from snakemake.persistence.file import FilePersistence
 from snakemake.settings.types import DeploymentMethod
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
@@ -57,16 +58,26 @@ def noted(execute):
     def run(executor_plugin, *arguments, **settings):
         if executor_plugin.common_settings.dryrun_exec:
             return execute(executor_plugin, *arguments, **settings)
+        FilePersistence._delete_locks = remove_own_locks
         note, said = resume.begin(Path("results"), Path(".snakemake/locks"), main=workflow.is_main_process)
         for sentence in said:
             print(harmless(sentence), file=sys.stderr)
         try:
             return execute(executor_plugin, *arguments, **settings)
         finally:
-            if note:
+            if note and workflow.is_main_process:
+                resume.end(note, Path("results"), chunks=not workflow.storage_settings.notemp)
+            elif note:
                 note.close()
 
     return run
+
+
+def remove_own_locks(persistence):
+    """Snakemake's way to unlock, but for the locks of a run beside this one."""
+    for lock in persistence._lockfile.values():
+        Path(lock).unlink(missing_ok=True)
+    persistence._lockfile.clear()
 
 
 workflow.execute = noted(workflow.execute)
@@ -748,6 +759,8 @@ def may_be_shown(entry):
     paths += [each["file"] for each in [*source.get("sessions", []), source.get("templates") or {}] if each]
     paths += [labels.get(key) for key in ("file", "kinds", "intervals")]
     outside = any(isinstance(path, str) and path and is_outside(path) for path in paths)
+    # The address of a file on this machine holds its whole path, wherever it lies.
+    outside = outside or source.get("url", "").lower().startswith("file:")
     return config["report"]["full_paths"] or not outside
 
 
