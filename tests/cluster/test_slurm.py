@@ -233,7 +233,7 @@ def test_a_chain_that_cannot_be_submitted_ends_the_run(
 @pytest.mark.skipif(os.environ.get("LOGASSAY_CLUSTER") != "full", reason="long: set LOGASSAY_CLUSTER=full")
 def test_an_undisturbed_run_gives_the_same(cluster: Cluster, start: Callable[..., Run], tmp_path: Path) -> None:
     more = {"models": [*STUDY["study"]["models"], "new-event"], "protocols": ["labelled", "pseudo"]}
-    study = merged(STUDY, {"study": more})
+    study = merged(STUDY, {"study": more, "evaluation": {"pseudo": {"sessions": 50}}})
     local, project = Project(tmp_path / "local"), Project(tmp_path / "project")
     local.build(study)
     run = start(project, study)
