@@ -1,7 +1,8 @@
 """Look through a results folder for files that are damaged, or that no longer match what they were made from.
 
 Says what of the study's results the present code or configuration would make anew, and what to do about each finding.
-The exit code is 1 if anything is found, 0 if not. Nothing is changed.
+Where the study cannot be planned, what was found is said all the same, and then why. The exit code is 1 if anything is
+found, 0 if not. Nothing is changed.
 """
 
 import argparse
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from logassay import cli, verify
-from logassay.errors import harmless
+from logassay.errors import UserError, harmless
 from logassay.manifest import Records
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,7 +33,14 @@ def run(args: argparse.Namespace) -> None:
     options += ["--configfile", args.study] if args.study else []
     # Before and after: a run that begins or ends meanwhile may be writing what is looked at.
     before, found, after = at_work(), verify.walk(RESULTS), at_work()
-    plan = verify.plan([sys.executable, "-m", "snakemake", *options])
+    plan: dict[str, str | None] = {}
+    unplanned = None
+    try:
+        plan = verify.plan([sys.executable, "-m", "snakemake", *options])
+    except UserError as error:
+        if not found:
+            raise
+        unplanned = str(error)
     stale = {path: reason for path, reason in plan.items() if reason is not None}
     for finding in found:
         print(harmless(f"{finding.path}: {finding.reason}"))
@@ -48,7 +56,9 @@ def run(args: argparse.Namespace) -> None:
         print("A run is at work in results: look again when it has ended, and delete nothing until then.")
     elif wrong or stale:
         tell_remedies(wrong, plan, bool(stale), options)
-    if wrong or stale:
+    if unplanned:
+        print(harmless(unplanned))
+    if wrong or stale or unplanned:
         sys.exit(1)
     print("All files in results are whole, and match their inputs, the code and the configuration.")
 
@@ -65,7 +75,7 @@ def tell_remedies(wrong: list[verify.Finding], plan: Mapping[str, str | None], s
     for finding in wrong:
         if finding.remedy == "restore":
             print(harmless(f"Put back:  your own copy of {finding.path}"))
-        elif finding.remedy != "keep" and Path(finding.path).exists():
+        elif finding.remedy != "keep" and os.path.exists(finding.path):
             path = verify.to_delete(finding, RESULTS, plan, records)
             if path is None:
                 print(harmless(f"Look at:   {finding.path}, which may be yours: no record says that a job made it"))
@@ -74,7 +84,7 @@ def tell_remedies(wrong: list[verify.Finding], plan: Mapping[str, str | None], s
     if delete:
         print(harmless(f"Delete:    {shlex.join(['rm', '-rf', *delete])}"))
     # What another study made is made anew by a run of that one.
-    missing = [finding.path for finding in wrong if not Path(finding.path).exists()]
+    missing = [finding.path for finding in wrong if finding.remedy != "keep" and not os.path.exists(finding.path)]
     anew = [path for path in (*delete, *missing) if path in plan]
     if anew or stale:
         print(harmless(f"Make anew: {shlex.join(['snakemake', 'all', *anew, *options])}"))

@@ -12,9 +12,8 @@ import os
 import subprocess
 import tarfile
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 from urllib.parse import unquote
 
@@ -24,8 +23,8 @@ import yaml
 from logassay.compare import SECTION
 from logassay.errors import UserError, harmless
 from logassay.files import atomic_path, read_json, sha256_of
-from logassay.manifest import BUNDLE, MANIFEST, installed, leaves, machine, public, revision, setting
-from logassay.sources import is_outside, log_files, own_files
+from logassay.manifest import BUNDLE, MANIFEST, installed, leaves, local_path, machine, public, revision, setting
+from logassay.sources import is_outside, log_files, own_files, shown
 from logassay.versions import PACKAGES
 
 TABLES = ("comparison.md", "comparison.csv", "comparison.parquet")
@@ -78,9 +77,14 @@ class Pack:
 
     def take(self, paths: Sequence[Path], folder: str) -> list[str]:
         """Take the user's files into a folder, as they lie relative to each other; return their paths in the bundle."""
-        places = [path.absolute() for path in paths]
+        # Without `..`, with which no archive would unpack; links stay what they are called.
+        places = [Path(os.path.abspath(path)) for path in paths]
         common = os.path.commonpath([place.parent for place in places])
-        inside = [(INPUTS / folder / os.path.relpath(place, common)).as_posix() for place in places]
+        names = [os.path.relpath(place, common) for place in places]
+        if len(set(names)) < len(set(paths)):
+            # A file in two spellings, which is read twice, or two that `..` behind a link gives one name.
+            names = [f"{number}/{place.name}" for number, place in enumerate(places, 1)]
+        inside = [(INPUTS / folder / name).as_posix() for name in names]
         self.files |= dict(zip(inside, paths, strict=True))
         return inside
 
@@ -89,20 +93,30 @@ def relocate(config: Mapping[str, Any]) -> Pack:
     """Give a study's settings paths inside a bundle.
 
     Simulated logs are simulated again. Downloads are fetched again; a local copy in place of one is taken along only if
-    it is not, byte for byte, what would be fetched.
+    it is not, byte for byte, what would be fetched. What an address names on this machine is a file of the user's.
+
+    Raises
+    ------
+    UserError
+        If there is no longer such a file, or it is another one.
     """
-    pack = Pack(deepcopy(dict(config)))
+    pack = Pack(_apart(config))
     for name, dataset in pack.config["datasets"].items():
         source, labels = dataset["source"], dataset["labels"] or {}
         own = log_files(own_files(source))
+        place = local_path(source.get("url", ""))
+        if place is not None:
+            own = own or [_fetched(name, source, Path(place))]
+            del source["url"]
         if own and not _is_download(source, own):
             inside = pack.take(own, f"{name}/log")
             source["file"] = inside[0] if len(inside) == 1 else inside
             source |= {"sha256": sha256_of(own[0]) if len(own) == 1 else None, "md5": None}
         elif "url" in source:
+            source.pop("file", None)
             pack.downloads.append({"dataset": name, **{key: source[key] for key in ("url", "sha256", "md5")}})
-        if source["local"] and is_outside(source["local"]):
-            source["local"] = None
+        if source["local"]:
+            source["local"] = None if is_outside(source["local"]) else shown(source["local"])
         ready = [*source.get("sessions", []), *([source["templates"]] if source["templates"] else [])]
         given = pack.take([Path(each["file"]) for each in ready], f"{name}/sequences") if ready else []
         for each, path in zip(ready, given, strict=True):
@@ -115,6 +129,27 @@ def relocate(config: Mapping[str, Any]) -> Pack:
         if vectors and isinstance(vectors, str):
             model["hyper"]["vectors"] = pack.take([Path(vectors)], f"vectors/{name}")[0]
     return pack
+
+
+def _apart(value: Any) -> Any:
+    """Copy settings such that no two parts are one, as those are that a study file repeats by aliases (*name)."""
+    if isinstance(value, Mapping):
+        return {key: _apart(each) for key, each in value.items()}
+    return [_apart(each) for each in value] if isinstance(value, list) else value
+
+
+def _fetched(name: str, source: Mapping[str, Any], path: Path) -> Path:
+    """Return the file that an address names on this machine, if it is still the one that was fetched."""
+    if not path.is_file():
+        raise UserError(
+            f"datasets.{name}.source.url: there is no file '{path}' any more; put it back, or name a copy with 'local'."
+        )
+    if not _is_download(source, [path]):
+        raise UserError(
+            f"datasets.{name}.source.url: '{path}' has another checksum than the one given; put the file back that has "
+            "it, or correct the checksum and run the study again."
+        )
+    return path
 
 
 def _is_download(source: Mapping[str, Any], own: Sequence[Path]) -> bool:
@@ -287,6 +322,8 @@ def _write(path: Path, top: str, files: Mapping[str, bytes | Path], digests: Map
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
         for name, content in sorted(files.items()):
+            if ".." in PurePosixPath(name).parts:
+                raise RuntimeError(f"{name} would not lie in the folder of the bundle")
             info = tarfile.TarInfo(f"{top}/{name}")
             info.mtime = WHEN
             info.mode = 0o644

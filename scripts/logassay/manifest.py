@@ -21,7 +21,8 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
+from urllib.request import url2pathname
 
 from rocrate.model import ContextEntity, Dataset, Entity, File
 from rocrate.rocrate import ROCrate
@@ -194,13 +195,22 @@ def revision(project: Path) -> tuple[str | None, list[str]]:
     return commit.strip(), sorted(line[3:] for line in changed.split("\0") if line)
 
 
-def public(config: Any, is_path: bool = False) -> Any:
+def public(config: Any, key: str = "") -> Any:
     """Return a configuration in which files that lie outside of the working folder go by their name alone."""
     if isinstance(config, Mapping):
-        return {key: public(value, key in PATHS) for key, value in config.items()}
+        return {name: public(value, name) for name, value in config.items()}
     if isinstance(config, list):
-        return [public(each, is_path) for each in config]
-    return shown(config) if is_path and config and isinstance(config, str) else config
+        return [public(each, key) for each in config]
+    if not config or not isinstance(config, str):
+        return config
+    path = config if key in PATHS else local_path(config) if key == "url" else None
+    return shown(path) if path else config
+
+
+def local_path(url: str) -> str | None:
+    """Return the path that an address of a file on this machine names; None for other addresses."""
+    parts = urlsplit(url)
+    return url2pathname(parts.path) if parts.scheme == "file" else None
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -4,7 +4,9 @@ Files are compared with their seals, with the records beside them of what was ma
 studies, and with what is remembered of the user's files. Whether code or configuration changed is for Snakemake to say.
 """
 
+import errno
 import fcntl
+import itertools
 import os
 import re
 import subprocess
@@ -38,6 +40,8 @@ PLACES = {
 }
 """Where the file of a role lies, in the folder of the record that names the role or above; others are ROLE.parquet."""
 FOLLOWS = "it is made from what will be made anew"
+ERROR = re.compile(r"^[\w.]*(?:Error|Exception)(?: in .*)?:(?= |$)", re.MULTILINE)
+"""How Snakemake begins to tell an error."""
 STATUS = {
     "missing": "it is missing",
     "ok": FOLLOWS,
@@ -106,14 +110,17 @@ def damaged(results: Path) -> Iterator[Finding]:
             check(path)
         except UserError as error:
             made = path.relative_to(results).as_posix() not in CACHES
-            yield Finding(str(path), _reason(error), "rebuild" if made else "delete")
+            yield from _told(path, error, "rebuild" if made else "delete")
 
 
 def miswritten(results: Path, records: Sequence[Record]) -> Iterator[Finding]:
     """Compare files with the records of what was made."""
     for record in records:
         for _, path, digest in _located(record.path, results, record.made):
-            if sha256_of(path) != digest:
+            found = _digest(path, "rebuild")
+            if isinstance(found, Finding):
+                yield found
+            elif found not in (None, digest):
                 yield Finding(str(path), f"its content does not match the checksum in {record.path.name}", "rebuild")
 
 
@@ -121,7 +128,10 @@ def mismatched(results: Path, records: Sequence[Record], known: Set[str]) -> Ite
     """Compare files with the records of what something was made from; those `known` to be wrong are left out."""
     for record in records:
         for role, path, digest in _located(record.path, results, record.made_from):
-            if str(path) not in known and sha256_of(path) != digest:
+            found = None if str(path) in known else _digest(path, "rebuild")
+            if isinstance(found, Finding):
+                yield found
+            elif found not in (None, digest):
                 yield Finding(str(record.path), f"it was made from another {role} than {path}", "rebuild")
 
 
@@ -133,20 +143,26 @@ def unlisted(results: Path, known: Set[str]) -> Iterator[Finding]:
     manifest is out of date.
     """
     listings: list[Listing] = []
-    for manifest in sorted(results.glob(f"studies/*/{MANIFEST}")):
+    for manifest in filter(_there, (folder / MANIFEST for folder in sorted(results.glob("studies/*")))):
         listing = _listing(manifest, results)
         if isinstance(listing, Listing):
             listings.append(listing)
-        else:
+        elif listing:
             yield listing
     for listing in listings:
         study = f"the study {listing.manifest.parent.name}"
-        changed = {
-            path: sha256_of(path)
-            for path, digest in listing.digests.items()
-            if str(path) not in known and sha256_of(path) != digest
-        }
-        made = {path for path in changed if any(_within(path, outputs) for _, outputs in listing.jobs)}
+        changed: dict[Path, str] = {}
+        made: set[Path] = set()
+        for path, digest in listing.digests.items():
+            if str(path) in known:
+                continue
+            ours = any(_within(path, outputs) for _, outputs in listing.jobs)
+            found = _digest(path, "rebuild" if ours else "restore")
+            if isinstance(found, Finding):
+                yield found
+            elif found not in (None, digest):
+                changed[path] = found
+                made |= {path} if ours else set()
         anew = {path for path in made if path.suffix in MARKS}
         for path in sorted(changed.keys() - anew):
             if path not in made:
@@ -165,14 +181,20 @@ def unlisted(results: Path, known: Set[str]) -> Iterator[Finding]:
             yield Finding(str(listing.manifest), reason, "rerun")
 
 
-def _listing(manifest: Path, results: Path) -> Listing | Finding:
-    """Read a manifest, which is compared with the record of its checksum; files outside of this folder are left out."""
+def _listing(manifest: Path, results: Path) -> Listing | Finding | None:
+    """Read a manifest, which is compared with the record of its checksum; files outside of this folder are left out.
+
+    None if it is gone.
+    """
     record = manifest.with_name(RECORD)
+    digest = _digest(manifest, "rebuild")
+    if not isinstance(digest, str):
+        return digest
     try:
-        if read_json(record) != {"made": {"manifest": sha256_of(manifest)}}:
+        if read_json(record) != {"made": {"manifest": digest}}:
             return Finding(str(manifest), f"its content does not match the checksum in {RECORD}", "rebuild")
-    except UserError as error:
-        return Finding(str(record), _reason(error), "rebuild")
+    except (OSError, UserError) as error:
+        return next(_told(record, error, "rebuild"), Finding(str(record), _reason(error), "rebuild"))
     base, here = results.resolve(), Path.cwd()
 
     def place(name: str) -> Path | None:
@@ -191,7 +213,7 @@ def _listing(manifest: Path, results: Path) -> Listing | Finding:
         digests = {
             path: str(each["sha256"])
             for each in entities
-            if "sha256" in each and not each["@id"].startswith("#") and (path := place(each["@id"])) and path.is_file()
+            if "sha256" in each and not each["@id"].startswith("#") and (path := place(each["@id"])) and _there(path)
         }
         actions = [each for each in entities if each["@id"].startswith("#job/") and each["@type"] == "CreateAction"]
         jobs = [(places(each, "object", "result"), places(each, "result")) for each in actions]
@@ -210,15 +232,20 @@ def given(results: Path) -> Iterator[Finding]:
     cache = results / CACHE
     try:
         known = {Path(name): (entry["stamp"], entry["sha256"]) for name, entry in read_json(cache).items()}
-        present = [path for path in known if path.is_file()]
-    except UserError:  # missing, or told by `damaged`
+        present = [path for path in known if _there(path)]
+    except (UserError, FileNotFoundError):  # missing, or told by `damaged`
         return
     except (OSError, ValueError, KeyError, TypeError):
         yield Finding(str(cache), "it is not what LogAssay remembers of files", "delete")
         return
     for path in present:
         stamp, digest = known[path]
-        if stamp_of(path) == stamp and sha256_of(path) != digest:
+        try:
+            other = stamp_of(path) == stamp and sha256_of(path) != digest
+        except (OSError, UserError) as error:
+            yield from _told(path, error, "restore")
+            continue
+        if other:
             reason = "its content is another than when it was read, although its size and time are the same"
             yield Finding(str(path), reason, "restore")
 
@@ -245,8 +272,7 @@ def plan(command: Sequence[str]) -> dict[str, str | None]:
     """
     done = subprocess.run([*command, "--summary"], capture_output=True, text=True, check=False)
     if done.returncode:
-        said = (done.stderr + done.stdout).strip().splitlines() or ["it said nothing"]
-        raise UserError(f"Snakemake cannot plan the study: {said[-1].strip()}")
+        raise UserError(f"Snakemake cannot plan the study: {_sentence(done.stderr or done.stdout)}")
     heading, *lines = [line.split("\t") for line in done.stdout.splitlines()]
     rows = [dict(zip(heading, line, strict=True)) for line in lines]
     return {
@@ -255,13 +281,20 @@ def plan(command: Sequence[str]) -> dict[str, str | None]:
     }
 
 
+def _sentence(said: str) -> str:
+    """Return what the error says with which Snakemake ended, without its kind, and where in the code it was."""
+    begin = max((heading.end() for heading in ERROR.finditer(said)), default=said.rstrip().rfind("\n") + 1)
+    lines = itertools.takewhile(lambda line: not line.startswith('  File "'), said[begin:].splitlines())
+    return " ".join(filter(None, map(str.strip, lines))) or "it said nothing"
+
+
 def at_work(results: Path, locks: Path) -> bool:
     """Whether a run is at work in this folder, or may be on another machine; see `resume.begin`."""
     try:
         with (results / "cache" / "running").open("r+b") as note:
             fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
             hosts = {line.decode(errors="replace").partition(" ")[0] for line in note.read().splitlines()}
-    except BlockingIOError:
+    except (BlockingIOError, PermissionError):  # the latter: a colleague's note, of whom nothing is known
         return True
     except OSError:
         return False
@@ -294,18 +327,20 @@ def to_delete(finding: Finding, results: Path, outputs: Container[str], records:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(Path(entry) for entry in below(folder, []) if entry.is_file() and not entry.name.startswith("."))
+    paths = [Path(entry) for entry in below(folder, []) if not entry.name.startswith(".")]
+    return sorted(filter(_there, paths))
 
 
 def _records(results: Path) -> tuple[list[Record], list[Finding]]:
     """Read every JSON file of a run; those that are none of LogAssay's are told."""
-    records, odd = [], []
+    records: list[Record] = []
+    odd: list[Finding] = []
     for path in _files(results / "runs"):
         if path.suffix == ".json":
             try:
                 facts = read_json(path)
-            except UserError as error:
-                odd.append(Finding(str(path), _reason(error), "rebuild"))
+            except (OSError, UserError) as error:
+                odd.extend(_told(path, error, "rebuild"))
                 continue
             made, made_from = facts.get("made", {}), facts.get("made_from", {})
             if "checkpoint_sha256" in facts and isinstance(made, dict):
@@ -333,12 +368,43 @@ def _located(record: Path, results: Path, digests: Mapping[str, str]) -> Iterato
         names = [
             name.format(epoch=epoch, before=epoch - 1, ratio=ratio) for name in PLACES.get(role, [f"{role}.parquet"])
         ]
-        path = next((folder / name for folder in folders for name in names if (folder / name).is_file()), None)
+        path = next((folder / name for folder in folders for name in names if _there(folder / name)), None)
         if path is not None:
             yield role, path, digest
 
 
-def _reason(error: UserError) -> str:
+def _there(path: Path) -> bool:
+    """Whether a file is there; what the system does not let us look at is told when it is read."""
+    try:
+        return path.is_file()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise
+        return True
+
+
+def _digest(path: Path, remedy: str) -> str | Finding | None:
+    """Return the SHA-256 of a file, or what is wrong if it cannot be read; None if it is gone meanwhile."""
+    try:
+        return sha256_of(path)
+    except UserError as error:
+        return next(_told(path, error, remedy), None)
+
+
+def _told(path: Path, error: UserError | OSError, remedy: str) -> Iterator[Finding]:
+    """Say what is wrong with a file, by the error of reading it; nothing if it is gone meanwhile."""
+    # What the system said is kept with the error that was made of it.
+    cause = error if isinstance(error, OSError) else error.__context__
+    if isinstance(cause, PermissionError):
+        yield Finding(str(path), f"it cannot be read ({cause.strerror}); make it readable", "keep")
+    elif isinstance(cause, OSError):
+        if not isinstance(cause, FileNotFoundError):
+            yield Finding(str(path), f"it cannot be read ({cause.strerror})", remedy)
+    else:
+        yield Finding(str(path), _reason(error), remedy)
+
+
+def _reason(error: Exception) -> str:
     """Return what an error of reading a file says in its brackets."""
     said = re.search(r"\((.*)\)", str(error))
     return said[1] if said else str(error)

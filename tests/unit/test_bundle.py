@@ -110,6 +110,56 @@ def test_a_local_file_that_is_not_the_download_is_taken_along(work: Path) -> Non
     }
 
 
+def test_a_file_in_place_of_a_download_that_it_is_is_not_looked_for_elsewhere(work: Path) -> None:
+    log = put(work.parent / "ann/log.zip")
+    pack = bundle.relocate(config({"url": "https://example.org/log.zip", "file": str(log), "sha256": SHA}))
+    assert pack.files == {}
+    assert [each["url"] for each in pack.downloads] == ["https://example.org/log.zip"]
+    assert "file" not in pack.config["datasets"]["own"]["source"]
+
+
+def test_where_the_project_lies_is_not_told_by_a_copy_in_it(work: Path) -> None:
+    source = {"url": "https://example.org/log.zip", "sha256": SHA, "local": str(work / "data/log.zip")}
+    assert bundle.relocate(config(source)).config["datasets"]["own"]["source"]["local"] == "data/log.zip"
+
+
+@pytest.mark.parametrize("checksum", [{"sha256": SHA}, {"md5": MD5}])
+@pytest.mark.parametrize("host", ["", "localhost"])
+def test_an_address_on_this_machine_is_a_file_of_the_user_s(work: Path, checksum: dict[str, str], host: str) -> None:
+    log = put(work.parent / "my logs/log.zip")
+    pack = bundle.relocate(config({"url": f"file://{host}{log.as_uri().removeprefix('file://')}", **checksum}))
+    assert pack.downloads == []
+    assert pack.files == {"bundle/inputs/own/log/log.zip": log}
+    assert pack.config["datasets"]["own"]["source"] == SOURCE | {"file": "bundle/inputs/own/log/log.zip", "sha256": SHA}
+
+
+def test_a_copy_in_place_of_an_address_on_this_machine_is_taken_along(work: Path) -> None:
+    copy = put("data/log.zip")
+    pack = bundle.relocate(config({"url": "file:///home/ann/log.zip", "local": "data/log.zip", "sha256": SHA}))
+    assert pack.files == {"bundle/inputs/own/log/log.zip": copy}
+    assert "/home/ann" not in yaml.safe_dump(pack.config)
+
+
+def test_an_address_on_this_machine_that_holds_something_else_now_is_told(work: Path) -> None:
+    log = work.parent / "log.zip"
+    used = config({"url": log.as_uri(), "sha256": SHA})
+    with pytest.raises(UserError, match=r"datasets\.own\.source\.url: there is no file '.*log\.zip' any more; put it"):
+        bundle.relocate(used)
+    put(log, b"another\n")
+    with pytest.raises(UserError, match=r"datasets\.own\.source\.url: '.*log\.zip' has another checksum than"):
+        bundle.relocate(used)
+
+
+def test_datasets_that_share_their_settings_have_files_of_their_own(work: Path) -> None:
+    used = config({"file": str(put("app.log"))}, {"file": str(put("labels.csv"))})
+    used["datasets"]["other"] = used["datasets"]["own"]
+    pack = bundle.relocate(used)
+    for name in ("own", "other"):
+        assert pack.config["datasets"][name]["source"]["file"] == f"bundle/inputs/{name}/log/app.log"
+        assert pack.config["datasets"][name]["labels"]["file"] == f"bundle/inputs/{name}/labels/labels.csv"
+    assert sorted({path.name for path in pack.files.values()}) == ["app.log", "labels.csv"]
+
+
 def test_a_simulated_log_is_not_packed_and_the_settings_given_are_left_alone(work: Path) -> None:
     before = config({"simulate": {"sessions": 5}})
     pack = bundle.relocate(before)
@@ -204,6 +254,58 @@ def test_packed_twice_it_is_the_same_bytes_without_owners_times_and_links(work: 
     everything = b"\n".join(contents.values())
     assert str(work.parent).encode() not in everything
     assert b"my logs" not in everything
+
+
+def test_paths_with_dots_unpack_and_links_keep_their_names(work: Path, tmp_path: Path) -> None:
+    put(work.parent / "logs/a.log", b"a\n")
+    put(work.parent / "far/c.log", b"c\n")
+    (work / "link").symlink_to(work.parent / "far")
+    for name in ("b.log", "../ann/labels.csv", "kinds.csv", "../ann/sessions.csv", "templates.csv"):
+        put(name, name.encode())
+    source = {
+        "file": ["../logs/a.log", "b.log", "./link/c.log"],
+        "sessions": [{"file": "../ann/sessions.csv"}],
+        "templates": {"file": "templates.csv"},
+    }
+    used = config(source, {"file": "../ann/labels.csv", "kinds": "./x/../kinds.csv"})
+    put("x/y")
+    finished(used)
+    packed(used)
+    with tarfile.open("tiny.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    root = tmp_path / "logassay-tiny"
+    inputs = root / "bundle/inputs/own"
+    assert {path.relative_to(inputs).as_posix() for path in inputs.rglob("*") if path.is_file()} == {
+        *("log/logs/a.log", "log/work/b.log", "log/work/link/c.log"),
+        *("labels/ann/labels.csv", "labels/work/kinds.csv"),
+        *("sequences/ann/sessions.csv", "sequences/work/templates.csv"),
+    }
+    study = yaml.safe_load((root / "bundle/study.yaml").read_text())
+    contents = [(root / path).read_bytes() for path in study["datasets"]["own"]["source"]["file"]]
+    assert contents == [b"a\n", b"b.log", b"c\n"]
+    bundle.check_inputs(root)
+
+
+def test_files_that_would_lie_at_one_place_lie_at_two(work: Path) -> None:
+    put(work.parent / "far/a.log", b"far\n")
+    (work.parent / "far/in").mkdir()
+    (work / "link").symlink_to(work.parent / "far/in")
+    put("a.log")
+    # The system goes up from where the link leads to.
+    pack = bundle.relocate(config({"file": ["link/../a.log", "a.log"]}))
+    inside = pack.config["datasets"]["own"]["source"]["file"]
+    assert inside == ["bundle/inputs/own/log/1/a.log", "bundle/inputs/own/log/2/a.log"]
+    assert [pack.files[name].read_bytes() for name in inside] == [b"far\n", LOG]
+
+
+def test_nothing_is_packed_that_would_lie_outside(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(work.parent / "a.log")
+    used = config({"simulate": {"sessions": 5}})
+    finished(used)
+    monkeypatch.setattr(bundle, "project_files", lambda root: ["x/../../a.log"])
+    with pytest.raises(RuntimeError, match="would not lie in the folder of the bundle"):
+        packed(used)
+    assert not Path("tiny.tar.gz").exists()
 
 
 @pytest.mark.parametrize(("device", "kept"), [("cpu", "cpu"), ("cuda", "auto")])

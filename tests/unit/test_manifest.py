@@ -180,6 +180,20 @@ def test_nothing_tells_the_user_the_machine_or_folders_outside(study: Path) -> N
     assert told["#config/models.m.hyper.vectors"]["value"] == "/home/ann/words.vec"
 
 
+def test_an_address_on_this_machine_goes_by_its_name_and_others_are_told(study: Path) -> None:
+    def shown(url: str, **changes: Any) -> str:
+        config = {"datasets": {"own": {"source": {"url": url, "sha256": "0" * 64}}}}
+        text = described(config=config, **changes)
+        assert ("/home" in text) == ("full_paths" in changes)
+        return str(entities(text)["#config/datasets.own.source.url"]["value"])
+
+    for url in ("file:///home/ann/my%20logs/log.zip", "FILE://localhost/home/ann/log.zip", "file:/home/ann/log.zip"):
+        assert shown(url) == "log.zip"
+        assert shown(url, full_paths=True) == url
+    assert shown((study / "logs/a.log").as_uri()) == "logs/a.log"
+    assert shown("https://example.org/log.zip") == "https://example.org/log.zip"
+
+
 def test_it_is_the_same_wherever_the_folder_lies_but_for_when_it_was_written(
     study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

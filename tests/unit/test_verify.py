@@ -1,6 +1,7 @@
 """Every kind of finding in a small results folder made by hand, and nothing else."""
 
 import base64
+import errno
 import hashlib
 import json
 import os
@@ -314,6 +315,12 @@ def test_a_folder_may_go_while_it_is_looked_at(results: Path, monkeypatch: pytes
     assert not going.exists()
 
 
+def test_a_link_that_leads_nowhere_ends_no_look(results: Path) -> None:
+    for name in ("runs/round.json", "studies/round", "cache/round.json"):
+        (results / name).symlink_to(Path(name).name)
+    assert found(results) == {}
+
+
 @pytest.mark.parametrize("key", ["made", "made_from"])
 @pytest.mark.parametrize("value", ["x", 5, None, ["scores"], {"scores": 5}, {"../../own": "0"}, {"x" * 300: "0"}])
 def test_odd_records(results: Path, key: str, value: Any) -> None:
@@ -368,5 +375,76 @@ def test_the_answer_of_snakemake(tmp_path: Path) -> None:
         "d": None,
         "e": "new words",
     }
-    with pytest.raises(UserError, match="Snakemake cannot plan the study: epohcs is no key"):
-        plan([sys.executable, "-c", "import sys; sys.exit('WorkflowError:\\n   epohcs is no key')"])
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ("WorkflowError:\n   epohcs is no key", "epohcs is no key"),
+        (
+            'Config file c.yaml is extended.\nWorkflowError in file "/a/common.smk", line 43:\n'
+            "there is no file 'b: c'.\n"
+            '  File "/a/common.smk", line 43, in <module>\n',
+            "there is no file 'b: c'.",
+        ),
+        (
+            'MissingInputException in rule r in file "/a/x.smk", line 2:\nMissing input files for rule r:\n    a.log\n',
+            "Missing input files for rule r: a.log",
+        ),
+        (
+            'Traceback (most recent call last):\n\n  File "/a/cli.py", line 9, in load\n    open(path)\n\n'
+            "FileNotFoundError: [Errno 2] No such file or directory: 'x.yaml'\n\n",
+            "[Errno 2] No such file or directory: 'x.yaml'",
+        ),
+        ("killed\nfor good\n", "for good"),
+        ("", "it said nothing"),
+    ],
+)
+def test_why_snakemake_has_no_answer(said: str, sentence: str) -> None:
+    with pytest.raises(UserError) as told:
+        plan([sys.executable, "-c", f"import sys; sys.exit({said!r})"])
+    assert str(told.value) == f"Snakemake cannot plan the study: {sentence}"
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES])
+@pytest.mark.parametrize("look", ["open", "stat"])
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        *((f"results/{name}", "rebuild") for name in (*JOB, MANIFEST, f"{SEED}/split.json")),
+        *(("own.csv", "restore"), ("results/cache/input_digests.json", "delete")),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_and_the_look_goes_on(
+    results: Path, monkeypatch: pytest.MonkeyPatch, number: int, look: str, name: str, remedy: str
+) -> None:
+    flip(results / MODEL / "checkpoints/epoch_2.pt")
+    real = getattr(Path, look)
+
+    def fail(path: Path, *arguments: Any, **options: Any) -> Any:
+        if str(path) == name:
+            raise OSError(number, os.strerror(number), name)
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, look, fail)
+    told = {finding.path: (finding.reason, finding.remedy) for finding in walk(results)}
+    expected = {f"results/{MODEL}/checkpoints/epoch_2.pt": ("its content does not match its checksum", "rebuild")}
+    # Of results, only the names are asked for, and their contents.
+    if look == "open" or name == "own.csv":
+        reason = f"it cannot be read ({os.strerror(number)})"
+        expected[name] = (reason, remedy) if number == errno.EIO else (f"{reason}; make it readable", "keep")
+    assert told == expected
+
+
+@pytest.mark.parametrize("name", [*(f"results/{each}" for each in (*JOB, MANIFEST, f"{SEED}/split.json")), "own.csv"])
+def test_a_file_may_go_while_it_is_looked_at(results: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    real = Path.open
+
+    def late(path: Path, *arguments: Any, **options: Any) -> Any:
+        if str(path) == name:
+            path.unlink(missing_ok=True)
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", late)
+    assert found(results) == {}
+    assert not Path(name).exists()

@@ -1,6 +1,9 @@
 """A study on a log of the user's own, bundled, unpacked elsewhere, and reproduced from raw log to report."""
 
+import gzip
+import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +20,14 @@ from logassay.simulate import simulate
 from tests.workflow.project import ROOT, Project
 
 NAMES = ("comparison.md", "comparison.csv", "comparison.parquet")
+
+
+def origin(root: Path) -> Project:
+    """A project of its own, with all that setting up and packing need."""
+    project = Project(root)
+    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
+        shutil.copy(ROOT / name, project.root)
+    return project
 
 
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -38,9 +49,7 @@ def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle of a study whose log is two files in a folder with a blank in its name; that folder is gone again."""
     root = tmp_path_factory.mktemp("origin")
-    project = Project(root / "project")
-    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
-        shutil.copy(ROOT / name, project.root)
+    project = origin(root / "project")
     own = root / "logs of ann"
     (own / "old").mkdir(parents=True)
     simulate(own / "all.log", own / "labels.csv", own / "kinds.csv", sessions=400, anomaly_share=0.04, seed=3)
@@ -166,3 +175,74 @@ def test_the_bundle_says_what_it_holds(reproduced: Path) -> None:
         "log/old/app.1.log",
     ]
     assert "make reproduce" in (reproduced / "REPRODUCE.md").read_text()
+
+
+def test_an_address_on_this_machine_and_paths_upwards_are_reproduced(tmp_path: Path) -> None:
+    """With the files packed, and with files that were left out and put in their places."""
+    project, own = origin(tmp_path / "project"), tmp_path / "home of ann"
+    (own / "logs").mkdir(parents=True)
+    simulate(own / "all.log", own / "labels.csv", own / "kinds.csv", sessions=400, anomaly_share=0.04, seed=3)
+    data = (own / "all.log").read_bytes()
+    archive = own / "log 1.gz"
+    archive.write_bytes(gzip.compress(data))
+    half = data.index(b"\n", len(data) // 2) + 1
+    (own / "logs/a.log").write_bytes(data[:half])
+    (project.root / "b.log").write_bytes(data[half:])
+    shutil.copy(own / "labels.csv", project.root)
+    labels = {"away": {"file": "labels.csv"}, "up": {"file": "../home of ann/labels.csv"}}
+    away = {"url": archive.as_uri(), "sha256": hashlib.sha256(archive.read_bytes()).hexdigest()}
+    up = {"file": ["../home of ann/logs/a.log", "b.log"]}
+    study: dict[str, Any] = {
+        "study": {
+            "name": "mine",
+            "datasets": ["away", "up"],
+            "sample_sizes": [100],
+            "models": ["count-vector", "new-event"],
+            "protocols": ["labelled"],
+        },
+        "datasets": {
+            name: {"format": "hdfs", "source": source, "labels": labels[name]}
+            for name, source in (("away", away), ("up", up))
+        },
+        "report": {"languages": ["en"]},
+    }
+    (project.root / "study.yaml").write_text(yaml.safe_dump(study))
+    for inputs in ("yes", "no"):
+        done = make(project.root, "bundle", "STUDY=study.yaml", f"INPUTS={inputs}")
+        assert done.returncode == 0, done.stdout[-5000:]
+        assert ("Packed" if inputs == "yes" else "Left out") + ": bundle/inputs/away/log/log 1.gz" in done.stdout
+        assert "Fetched" not in done.stdout
+        shutil.move(project.root / "results/bundles/mine.tar.gz", tmp_path / f"{inputs}.tar.gz")
+    results = project.root / "results/studies/mine"
+    shared = b"\n".join(path.read_bytes() for path in results.rglob("*") if path.is_file())
+    assert not re.search(rb"of( |%20)ann", shared)
+    # Study files of advice are made of what this job is given.
+    planned = project.snakemake("--dry-run", "--forcerun", "judge_study", "--printshellcmds", study=study).stdout
+    assert not re.search("of( |%20)ann", next(line for line in planned.splitlines() if "judge_study.py" in line))
+    kept = {
+        "away/log/log 1.gz": archive.read_bytes(),
+        "away/labels/labels.csv": (own / "labels.csv").read_bytes(),
+        "up/labels/labels.csv": (own / "labels.csv").read_bytes(),
+        "up/log/home of ann/logs/a.log": data[:half],
+        "up/log/project/b.log": data[half:],
+    }
+    shutil.rmtree(own)
+    shutil.rmtree(project.root)
+    for inputs in ("yes", "no"):
+        with tarfile.open(tmp_path / f"{inputs}.tar.gz") as packed:
+            packed.extractall(tmp_path / inputs, filter="data")
+        root = tmp_path / inputs / "logassay-mine"
+        for name in ("bundle/study.yaml", "REPRODUCE.md", "bundle/expected/ro-crate-metadata.json"):
+            assert str(tmp_path) not in (root / name).read_text()
+        place = root / "bundle/inputs"
+        if inputs == "no":
+            done = make(root, "reproduce")
+            assert done.returncode != 0
+            assert "labels.csv is missing; it was not packed, so put the file there that has" in done.stdout
+            for name, content in kept.items():
+                (place / name).parent.mkdir(parents=True, exist_ok=True)
+                (place / name).write_bytes(content)
+        assert {path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()} == {*kept}
+        done = make(root, "reproduce")
+        assert done.returncode == 0, done.stdout[-5000:]
+        assert "REPRODUCED" in done.stdout

@@ -213,6 +213,28 @@ def test_a_flipped_digit_of_a_manifest_is_not_a_flipped_bit_of_a_file(damaged_st
         assert f"Delete:    rm -rf {name}" in told.stdout.splitlines()
 
 
+def test_verify_says_what_it_found_of_a_study_whose_log_was_moved_away(damaged_study: Project) -> None:
+    root = damaged_study.root
+    mine = {"format": "hdfs", "source": {"file": "gone.log"}}
+    gone = merged(SMALL, {"study": {"datasets": ["simulated", "mine"]}, "datasets": {"mine": mine}})
+    (root / "study.yaml").write_text(yaml.safe_dump(gone))
+    lines = root / RUN / "lines.parquet"
+    data = lines.read_bytes()
+    with changed(lines, data[:99] + bytes([data[99] ^ 1]) + data[100:]):
+        told = verify(damaged_study)
+    why = "Snakemake cannot plan the study: datasets.mine.source.file: there is no file 'gone.log'; correct the path."
+    assert (told.returncode, told.stderr) == (1, "")
+    assert told.stdout.splitlines() == [
+        f"{RUN}/lines.parquet: its content does not match its checksum",
+        f"Delete:    rm -rf {RUN}/lines.parquet",
+        why,
+    ]
+    told = verify(damaged_study)
+    (root / "study.yaml").write_text(yaml.safe_dump(SMALL))
+    assert (told.returncode, told.stdout) == (2, "")
+    assert told.stderr.endswith(f" ERROR {why}\n")
+
+
 def test_a_run_names_the_damaged_file_and_goes_on_when_it_is_deleted(damaged_study: Project) -> None:
     root = damaged_study.root
     before = digests(root / "results")
