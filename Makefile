@@ -51,7 +51,7 @@ verify: $(VENV)/.ready
 	@$(BIN)/python scripts/verify_results.py $(if $(STUDY),--study "$$STUDY")
 
 test: lint
-	$(BIN)/python -m pytest tests -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest tests -n 2 --dist loadfile --no-loadscope-reorder
 
 # LOGASSAY_SEED=2 kills at other moments.
 long: $(VENV)/.ready

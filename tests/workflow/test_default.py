@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Locator
 from tests.browser.conftest import Opened
 from tests.browser.test_page import move
 from tests.results_folder import digests
-from tests.workflow.project import ROOT, Project
+from tests.workflow.project import ROOT, Project, merged
 
 DEFAULT: dict[str, Any] = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 
@@ -78,15 +78,14 @@ def test_the_test_set_is_read_by_scoring_alone(default_study: Project) -> None:
 
 
 def test_twice_the_same_bytes(default_study: Project, tmp_path: Path) -> None:
+    """All that one epoch of each model has in common with three; the tables are compared by the test of bundles."""
     again = Project(tmp_path / "project")
-    again.build(DEFAULT)
-    found = [digests(project.root / "results") for project in (default_study, again)]
-    first, second = ({name: each[name] for name in each if name.startswith("runs/")} for each in found)
-    assert len(first) > 200
-    assert first == second
-    for name in ("comparison.parquet", "comparison.csv", "comparison.md"):
-        path = Path("results/studies/default", name)
-        assert (default_study.root / path).read_bytes() == (again.root / path).read_bytes(), name
+    again.build(merged(DEFAULT, {"study": {"epochs": 1}}))
+    first, second = (digests(project.root / "results") for project in (default_study, again))
+    of_all_epochs = ("/epochs.parquet", "/evaluations.json")
+    common = [name for name in second if name.startswith("runs/") and not name.endswith(of_all_epochs)]
+    assert len(common) > 100
+    assert {name: first.get(name) for name in common} == {name: second[name] for name in common}
 
 
 @pytest.mark.parametrize(("name", "language"), [("comparison_report", "en"), ("epoch_report_deeplog", "ko")])
