@@ -42,7 +42,7 @@ def put(path: str | Path, data: bytes = LOG) -> Path:
 
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "work"
+    folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
@@ -276,9 +276,9 @@ def test_paths_with_dots_unpack_and_links_keep_their_names(work: Path, tmp_path:
     root = tmp_path / "logassay-tiny"
     inputs = root / "bundle/inputs/own"
     assert {path.relative_to(inputs).as_posix() for path in inputs.rglob("*") if path.is_file()} == {
-        *("log/logs/a.log", "log/work/b.log", "log/work/link/c.log"),
-        *("labels/ann/labels.csv", "labels/work/kinds.csv"),
-        *("sequences/ann/sessions.csv", "sequences/work/templates.csv"),
+        *("log/logs/a.log", "log/here/b.log", "log/here/link/c.log"),
+        *("labels/ann/labels.csv", "labels/here/kinds.csv"),
+        *("sequences/ann/sessions.csv", "sequences/here/templates.csv"),
     }
     study = yaml.safe_load((root / "bundle/study.yaml").read_text())
     contents = [(root / path).read_bytes() for path in study["datasets"]["own"]["source"]["file"]]
