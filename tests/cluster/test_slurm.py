@@ -49,6 +49,7 @@ OPTIONS = (
 # Folders of what Slurm wrote about the chains of epochs.
 DEEPLOG, LOGBERT = "group_epochs_deeplog_train_epoch", "group_epochs_logbert-small_train_epoch"
 SEEDS = "results/runs/dataset=simulated/grouping=session/split=chronological/seed=1"
+CHECKPOINT = f"{SEEDS}/size=200/model=deeplog/checkpoints/epoch_1.pt"
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -202,14 +203,16 @@ def test_each_attempt_gets_more_memory_and_epochs_can_be_jobs_of_their_own(
     assert digests(folder) == before
 
 
-def test_training_asks_for_a_card_where_the_device_is_cuda(
-    local: Project, start: Callable[..., Run], tmp_path: Path
-) -> None:
-    project = Project(tmp_path / "project")
-    shutil.copytree(local.root, project.root, dirs_exist_ok=True)
-    target = f"{SEEDS}/size=200/model=deeplog/checkpoints/epoch_1.pt"
-    (project.root / target).unlink()
-    run = start(project, merged(STUDY, {"compute": {"device": "cuda"}}), "--retries=0", "--", target)
+@pytest.fixture
+def untrained(local: Project, tmp_path: Path) -> Project:
+    """The study with its results but for one checkpoint."""
+    project = local.copy(tmp_path / "project")
+    (project.root / CHECKPOINT).unlink()
+    return project
+
+
+def test_training_asks_for_a_card_where_the_device_is_cuda(untrained: Project, start: Callable[..., Run]) -> None:
+    run = start(untrained, merged(STUDY, {"compute": {"device": "cuda"}}), "--retries=0", "--", CHECKPOINT)
     # There is none here, and Slurm says no.
     with pytest.raises(AssertionError):
         run.finish()
@@ -218,15 +221,10 @@ def test_training_asks_for_a_card_where_the_device_is_cuda(
     assert "Invalid generic resource" in told
 
 
-def test_a_chain_that_cannot_be_submitted_ends_the_run(
-    local: Project, start: Callable[..., Run], tmp_path: Path
-) -> None:
-    project = Project(tmp_path / "project")
-    shutil.copytree(local.root, project.root, dirs_exist_ok=True)
-    target = f"{SEEDS}/size=200/model=deeplog/checkpoints/epoch_1.pt"
-    (project.root / target).unlink()
+def test_a_chain_that_cannot_be_submitted_ends_the_run(untrained: Project, start: Callable[..., Run]) -> None:
     # An option that is the plugin's own.
-    run = start(project, STUDY, "--set-resources", "train_epoch:slurm_extra='--gpus=1'", "--retries=0", "--", target)
+    option = "train_epoch:slurm_extra='--gpus=1'"
+    run = start(untrained, STUDY, "--set-resources", option, "--retries=0", "--", CHECKPOINT)
     assert run.wait(120) == 1
     assert "error: A job could not be submitted. The --GPU-allocation option is not allowed" in run.said()
 
